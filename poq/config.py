@@ -1,0 +1,233 @@
+"""The configuration of a run: typed, complete, unknown keys forbidden.
+
+``config/schema.json`` is generated from here (``make docs``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from poq import kinds
+from poq.errors import PoqError
+from poq.generation.base import OutputLimits, ServingSettings
+from poq.rewards import RewardSettings
+from poq.settings import Settings
+
+if TYPE_CHECKING:
+    from poq.evaluators.base import EvaluatorSettings
+
+    PromptSource: TypeAlias = Any
+    ModelSource: TypeAlias = Any
+    InferenceNode: TypeAlias = Any
+    ConsensusRule: TypeAlias = Any
+    Evaluator: TypeAlias = EvaluatorSettings
+else:
+    PromptSource = kinds.union("poq.corpus")
+    ModelSource = kinds.union("poq.models")
+    InferenceNode = kinds.union("poq.generation")
+    Evaluator = kinds.union("poq.evaluators")
+    ConsensusRule = kinds.union("poq.consensus")
+
+TaskName = Literal["qa", "summarization"]
+Reference = Literal["token_f1", "exact_match", "rouge1", "rouge2", "rougeL"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+"""Names become file names: lower-case letters, digits, '.', '_' and '-'."""
+
+
+class TaskSettings(OutputLimits):
+    """One task: where its prompts come from and how they are put to a model."""
+
+    source: PromptSource = Field(description="Where the prompts come from.")
+    sample: int | None = Field(
+        None, ge=2, description="Prompts to draw, seeded; all of the source if left out."
+    )
+    reference: Reference = Field(
+        "token_f1", description="The reference quality that summaries and figures use."
+    )
+    template: str = Field(description="Prompt template, a file with $context and $question.")
+    worked_example: str = Field(
+        description="JSON file with context, question and answer, shown before the prompt to "
+        "models without a chat template."
+    )
+
+
+class SplitSettings(Settings):
+    """Calibration and test split."""
+
+    calibration: float = Field(
+        gt=0, lt=1, description="Share of prompts that scales and weights are fitted on."
+    )
+
+
+class ScoringSettings(Settings):
+    """How evaluators run."""
+
+    threads: int = Field(1, ge=1, description="CPU threads of one evaluator while it scores.")
+
+
+class CostSettings(Settings):
+    """How costs are measured."""
+
+    requests: int = Field(ge=10, description="Measured requests of each node and task.")
+    warmup: int = Field(1, ge=0, description="Requests before them that do not count.")
+    threads: int = Field(1, ge=1, description="CPU threads of the node that is measured.")
+
+
+class BootstrapSettings(Settings):
+    """Confidence intervals, all of which resample prompts."""
+
+    resamples: int = Field(ge=100, description="Number of resamples.")
+    confidence: float = Field(gt=0, lt=1, description="Coverage of the intervals.")
+
+
+class SimulationSettings(Settings):
+    """The PoQ run: Monte Carlo rounds over the logged scores."""
+
+    rounds: int = Field(ge=1, description="Rounds: one prompt, one inference node each.")
+    evaluators_per_round: int = Field(
+        ge=1, description="K, evaluator nodes sampled in a round without replacement."
+    )
+    evaluators: tuple[str, ...] | None = Field(
+        None, description="Evaluators in the pool; all of `evaluators` if left out."
+    )
+    consensus: ConsensusRule = Field(description="Rule that turns K scores into one.")
+
+
+class Config(Settings):
+    """Everything that a run depends on."""
+
+    run: Name = Field(description="Name of the run; its results lie in results/<run>/.")
+    seed: int = Field(ge=0, description="Seed of every random choice.")
+    model_cache: str = Field("cache/models", description="Folder of fetched models, for all runs.")
+    tasks: dict[TaskName, TaskSettings] = Field(min_length=1, description="Tasks by name.")
+    splits: SplitSettings
+    models: dict[Name, ModelSource] = Field(description="Model folders: where each comes from.")
+    serving: ServingSettings
+    inference_nodes: dict[Name, InferenceNode] = Field(
+        min_length=2, description="Inference nodes: a model, and how it is served."
+    )
+    scoring: ScoringSettings
+    evaluators: dict[Name, Evaluator] = Field(min_length=1, description="Evaluators by name.")
+    costs: CostSettings
+    bootstrap: BootstrapSettings
+    reward: RewardSettings
+    simulation: SimulationSettings
+
+    @model_validator(mode="after")
+    def _references(self) -> Config:
+        """Check what names something elsewhere in the configuration."""
+        problems = []
+        for section in ("inference_nodes", "evaluators"):
+            for name, entry in getattr(self, section).items():
+                model = getattr(entry, "model", None)
+                if model is not None and model not in self.models:
+                    problems.append(_unknown(f"{section}.{name}.model", model, self.models))
+        for name in self.simulation.evaluators or ():
+            if name not in self.evaluators:
+                problems.append(_unknown("simulation.evaluators", name, self.evaluators))
+        pool = self.pool()
+        if len(set(pool)) < len(pool):
+            problems.append(f"simulation.evaluators: found {list(pool)}; expected no name twice")
+        if self.simulation.evaluators_per_round > len(pool):
+            problems.append(
+                f"simulation.evaluators_per_round: found {self.simulation.evaluators_per_round}; "
+                f"expected at most the number of evaluators in the pool, {len(pool)}"
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def pool(self) -> tuple[str, ...]:
+        """Return the names of the evaluator nodes of the simulation."""
+        return self.simulation.evaluators or tuple(self.evaluators)
+
+
+def load(values: Mapping[str, Any], where: str) -> Config:
+    """Return the typed configuration.
+
+    Args:
+        values: the parsed YAML.
+        where: name of its file, for messages.
+
+    Raises:
+        PoqError: one line for each problem: key, what was found, what was expected.
+    """
+    try:
+        # Through JSON, strict validation takes lists for tuples, yet no text for a number.
+        return Config.model_validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as error:
+        lines = [line for problem in error.errors() for line in _explain(problem, values)]
+        raise PoqError("\n".join(f"{where}: {line}" for line in lines)) from None
+
+
+def load_file(path: str | Path) -> Config:
+    """Read a YAML file and return its typed configuration.
+
+    Raises:
+        PoqError: the file is not YAML, or see :func:`load`.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise PoqError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise PoqError(f"{path}: expected a mapping of keys to values")
+    return load(values, str(path))
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of the configuration; ``config/schema.json`` holds it."""
+    return Config.model_json_schema()
+
+
+def _unknown(key: str, found: str, known: Mapping[str, Any]) -> str:
+    return f"{key}: found {found!r}; expected one of {', '.join(known) or '(none configured)'}"
+
+
+def _explain(problem: Any, values: Mapping[str, Any]) -> list[str]:
+    """Return the messages of one pydantic error, with the key spelt as in the file."""
+    kind, context, found = problem["type"], problem.get("ctx", {}), _short(problem["input"])
+    if kind == "value_error" and not problem["loc"]:
+        return str(context["error"]).split("\n")
+    key = _key(problem["loc"], values)
+    if kind == "extra_forbidden":
+        return [f"{key}: unknown key; found {found}, expected no such key"]
+    if kind == "missing":
+        return [f"{key}: is missing; expected a value"]
+    if kind == "union_tag_invalid":
+        tags = context["expected_tags"].replace("'", "")
+        return [f"{key}.{_tag(context)}: found {context['tag']!r}; expected one of {tags}"]
+    if kind == "union_tag_not_found":
+        return [f"{key}.{_tag(context)}: is missing; expected a value"]
+    message = str(context["error"]) if kind == "value_error" else problem["msg"]
+    expected = message.removeprefix("Input should be ").removeprefix("expected ")
+    return [f"{key}: found {found}; expected {expected}"]
+
+
+def _key(location: tuple[str | int, ...], values: Any) -> str:
+    """Return a location as a dotted key, without the tags of unions that pydantic puts in."""
+    parts = []
+    for i, part in enumerate(location):
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            if i < len(location) - 1:
+                continue
+        if part != "[key]":
+            parts.append(str(part))
+    return ".".join(parts)
+
+
+def _tag(context: Mapping[str, Any]) -> str:
+    return str(context["discriminator"]).strip("'")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,101 @@
+"""Builds the prompts table: sampled, split, rendered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from poq import kinds
+from poq.corpus.rows import Instance, instances
+from poq.errors import PoqError
+from poq.prompting import PromptFormat
+from poq.streams import stream
+
+
+def build_prompts(
+    sources: Mapping[str, Mapping[str, Any]],
+    sample: Mapping[str, int | None],
+    formats: Mapping[str, PromptFormat],
+    calibration: float,
+    seed: int,
+) -> pl.DataFrame:
+    """Return the prompts of all tasks (table ``prompts``).
+
+    Args:
+        sources: settings of each task's source, by task.
+        sample: number of prompts to draw from each source; None takes all.
+        formats: each task's template.
+        calibration: share of prompts of each task in the calibration split, in (0, 1).
+        seed: the run's seed.
+
+    Raises:
+        PoqError: a source is malformed, or has fewer rows than are to be drawn.
+    """
+    frames = []
+    for task, values in sources.items():
+        settings = kinds.settings("poq.corpus", values)
+        rows = kinds.load("poq.corpus", settings.kind).read(settings, task)
+        drawn = _sample(
+            instances(rows, task), sample[task], stream(seed, "sample", task), rows.where
+        )
+        splits = assign_splits(
+            [instance.context for instance in drawn], calibration, stream(seed, "split", task)
+        )
+        frames.append(
+            pl.DataFrame(
+                {
+                    "prompt_id": [f"{task}:{instance.id}" for instance in drawn],
+                    "task": task,
+                    "question": [instance.question for instance in drawn],
+                    "context": [instance.context for instance in drawn],
+                    "references": [instance.references for instance in drawn],
+                    "prompt": [formats[task].render(i.question, i.context) for i in drawn],
+                    "source": rows.origin,
+                    "split": splits,
+                },
+                schema_overrides={"question": pl.String},
+            )
+        )
+    return pl.concat(frames)
+
+
+def assign_splits(
+    contexts: Sequence[str], calibration: float, rng: np.random.Generator
+) -> list[str]:
+    """Return "calibration" or "test" for each prompt, keeping prompts of one context together.
+
+    Whole contexts are drawn until the calibration split holds at least its share of prompts;
+    a question about a passage of the calibration split never tests what was fitted on it.
+
+    Raises:
+        PoqError: there are fewer than two distinct contexts, so that one split would be empty.
+    """
+    sizes = Counter(contexts)
+    unique = sorted(sizes)
+    if len(unique) < 2:
+        raise PoqError(
+            f"prompts: {len(unique)} distinct context; expected at least two for two splits"
+        )
+    drawn: set[str] = set()
+    held = 0
+    for index in rng.permutation(len(unique))[:-1]:
+        if held >= calibration * len(contexts):
+            break
+        drawn.add(unique[index])
+        held += sizes[unique[index]]
+    return ["calibration" if context in drawn else "test" for context in contexts]
+
+
+def _sample(
+    found: list[Instance], size: int | None, rng: np.random.Generator, where: str
+) -> list[Instance]:
+    if size is None:
+        return found
+    if size > len(found):
+        raise PoqError(f"{where}: has {len(found)} rows; expected at least the sample of {size}")
+    chosen = rng.choice(len(found), size=size, replace=False)
+    return [found[index] for index in sorted(chosen)]

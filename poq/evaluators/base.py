@@ -1,0 +1,76 @@
+"""What every evaluator kind shares: its settings and the interface that a kind module fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from poq.settings import Settings
+
+Target = Literal["reference", "question", "context", "question+context"]
+"""What an output is compared with; all but ``reference`` exist in a live network."""
+
+
+class FixedScale(Settings):
+    """Maps raw values linearly from a range known beforehand onto [0, 10]."""
+
+    method: Literal["fixed"] = "fixed"
+    low: float = Field(description="Raw value that becomes score 0.")
+    high: float = Field(description="Raw value that becomes score 10.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FixedScale:
+        if self.low >= self.high:
+            raise ValueError("expected low below high")
+        return self
+
+
+class FittedScale(Settings):
+    """Maps raw values linearly from quantiles of the calibration split, per task, onto [0, 10]."""
+
+    method: Literal["fitted"] = "fitted"
+    low_quantile: float = Field(0.05, ge=0, lt=0.5, description="Quantile that becomes score 0.")
+    high_quantile: float = Field(0.95, gt=0.5, le=1, description="Quantile that becomes score 10.")
+
+
+Scale = Annotated[FixedScale | FittedScale, Field(discriminator="method")]
+
+
+class EvaluatorSettings(Settings):
+    """Settings that every evaluator kind has."""
+
+    compares_with: Target = Field(
+        description="What the output is compared with; 'reference' has no place in a live network."
+    )
+    scale: Scale = Field(description="How the raw value maps to the score in [0, 10].")
+
+
+class EncoderSettings(EvaluatorSettings):
+    """Settings of the evaluators that run a neural network."""
+
+    model: str = Field(description="Name of a model folder, a key of `models`.")
+    batch_size: int = Field(16, ge=1, description="Texts or pairs in one forward pass.")
+
+
+class Scorer(Protocol):
+    """A loaded evaluator; ``load(settings, folder, device)`` of each kind module returns one."""
+
+    def __call__(self, outputs: Sequence[str], targets: Sequence[str]) -> NDArray[np.float64]:
+        """Return raw values, shape (n,), of n pairs of a non-empty output and its target.
+
+        Higher means better; the range is the kind's own and is mapped by its scale.
+        """
+        ...
+
+
+class Loader(Protocol):
+    """The ``load`` function of a kind module."""
+
+    def __call__(self, settings: EvaluatorSettings, folder: Path | None, device: str) -> Scorer:
+        """Return the scorer; ``folder`` is the model's folder, None for kinds without one."""
+        ...

@@ -1,0 +1,67 @@
+"""Cross-encoder evaluator: one network reads target and output together and returns one value.
+
+Loads any sequence-classification folder (Nogueira and Cho, 2019). A checkpoint with a single
+label gives that logit through the folder's own activation; one with several labels (NLI) needs
+``label``, the class whose softmax probability is the raw value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from poq.errors import PoqError
+from poq.evaluators.base import EncoderSettings, Scorer
+
+
+class Settings(EncoderSettings):
+    """Joint reading of target and output by a sequence-classification model."""
+
+    kind: Literal["cross_encoder"]
+    label: int | None = Field(
+        None, ge=0, description="Class whose probability is the raw value; only for several labels."
+    )
+    max_length: int = Field(512, ge=8, description="Tokens of a pair; the longer text is cut.")
+
+
+def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
+    """Return the scorer of a sequence-classification folder.
+
+    Raw values are the activation's range for one label, [0, 1] for a class probability.
+
+    Raises:
+        PoqError: ``label`` does not fit the number of labels of the checkpoint.
+    """
+    from sentence_transformers import CrossEncoder
+
+    model = CrossEncoder(
+        str(folder),
+        device=device,
+        max_length=settings.max_length,
+        local_files_only=True,
+        trust_remote_code=False,
+    )
+    labels = model.num_labels
+    if (labels == 1) != (settings.label is None) or (settings.label or 0) >= labels:
+        raise PoqError(
+            f"{folder}: label is {settings.label}, the checkpoint has {labels} label(s); "
+            "expected no label for one, an index below their number for several"
+        )
+
+    def score(outputs: Sequence[str], targets: Sequence[str]) -> NDArray[np.float64]:
+        values = model.predict(
+            list(zip(targets, outputs, strict=True)),
+            batch_size=settings.batch_size,
+            apply_softmax=settings.label is not None,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        raw = np.asarray(values, dtype=np.float64)
+        return raw if settings.label is None else raw[:, settings.label]
+
+    return score

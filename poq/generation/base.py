@@ -1,0 +1,99 @@
+"""What every generation backend shares: its inputs, its results, its interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+from pydantic import Field
+
+from poq.prompting import PromptFormat
+from poq.settings import Settings
+
+FinishReason = Literal["eos", "stop", "length"]
+T = TypeVar("T")
+
+
+class OutputLimits(Settings):
+    """When an output of a task ends."""
+
+    max_output_tokens: int = Field(ge=1, description="Tokens after which an output is cut off.")
+    stop: tuple[str, ...] = Field(
+        (), description="Strings that end an output and are not part of it."
+    )
+
+
+class ServingSettings(Settings):
+    """How every node is served."""
+
+    batch_size: int = Field(8, ge=1, description="Prompts in one batch.")
+    max_input_tokens: int = Field(
+        1024, ge=16, description="Longest input in tokens; the context is cut to fit it."
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        description="CPU threads of one node while it generates. Part of the result: another "
+        "number of threads adds up in another order.",
+    )
+
+
+@dataclass(frozen=True)
+class Serving:
+    """All that a backend needs beside its own settings and its model folder."""
+
+    settings: ServingSettings
+    limits: Mapping[str, OutputLimits]
+    formats: Mapping[str, PromptFormat]
+    seed: int
+
+
+class Request(NamedTuple):
+    """One prompt as a backend sees it."""
+
+    prompt_id: str
+    task: str
+    question: str | None
+    context: str
+
+
+class Completion(NamedTuple):
+    """What a backend returns for one request.
+
+    ``output`` is stripped of white space; tokens are None for a backend without a tokenizer.
+    """
+
+    output: str
+    input_tokens: int | None
+    output_tokens: int | None
+    input_truncated: bool
+    finish_reason: FinishReason
+    seed: int | None
+
+
+class Generator(Protocol):
+    """A loaded inference node."""
+
+    def batches(self, requests: Iterable[Request]) -> list[list[Request]]:
+        """Return the batches, each of one task, in which requests are to be generated."""
+        ...
+
+    def complete(self, batch: list[Request]) -> list[Completion]:
+        """Return a completion for each request of a batch, in the same order."""
+        ...
+
+
+class Loader(Protocol):
+    """The ``load`` function of a backend module."""
+
+    def __call__(self, settings: Any, serving: Serving, folder: Path | None) -> Generator:
+        """Return the generator; ``folder`` is the model's folder, None without a model."""
+        ...
+
+
+def slices(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Yield consecutive runs of at most ``size`` items."""
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])

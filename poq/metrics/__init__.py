@@ -1,0 +1,1 @@
+"""Reference-quality metrics of one output, and statistics over many."""

@@ -1,0 +1,82 @@
+"""Confidence intervals that resample prompts.
+
+Outputs of one prompt are not independent (a hard prompt is hard for every model), so the unit
+that is resampled is the prompt: a cluster bootstrap (Davison and Hinkley, 1997, sec. 3.8) with
+percentile intervals. A statistic is computed from *prompt counts* (how often each prompt was
+drawn), which lets all resamples be computed at once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class Estimate(NamedTuple):
+    """A value with its confidence interval; NaN where it is undefined."""
+
+    value: float
+    low: float
+    high: float
+
+    def columns(self, name: str) -> dict[str, float | None]:
+        """Return the table columns ``name``, ``name_low`` and ``name_high``, NaN as null."""
+        ends = (name, self.value), (f"{name}_low", self.low), (f"{name}_high", self.high)
+        return {key: None if np.isnan(value) else float(value) for key, value in ends}
+
+
+def prompt_counts(n_prompts: int, resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return how often each prompt occurs in each resample, shape (resamples, n_prompts).
+
+    Rows sum to ``n_prompts``; drawn uniformly with replacement.
+    """
+    p = np.full(n_prompts, 1.0 / n_prompts)
+    return rng.multinomial(n_prompts, p, size=resamples).astype(np.float64)
+
+
+def interval(value: float, replicates: NDArray[np.float64], confidence: float) -> Estimate:
+    """Return the percentile interval of bootstrap replicates, shape (resamples,).
+
+    Replicates where the statistic is undefined (NaN: a resample of constant values) are left
+    out; if more than half are, or the value itself is NaN, the interval is NaN.
+    """
+    finite = replicates[np.isfinite(replicates)]
+    if not np.isfinite(value) or 2 * len(finite) < len(replicates):
+        return Estimate(value, np.nan, np.nan)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(finite, [tail, 1 - tail])
+    return Estimate(value, float(low), float(high))
+
+
+def mean_estimate(
+    values: ArrayLike,
+    prompts: ArrayLike,
+    *,
+    resamples: int,
+    confidence: float,
+    rng: np.random.Generator,
+) -> Estimate:
+    """Return the mean of values, shape (n,), with an interval that resamples their prompts.
+
+    Args:
+        values: observations, finite.
+        prompts: the prompt of each observation, shape (n,), any hashable labels.
+        resamples: number of bootstrap resamples.
+        confidence: coverage of the interval, in (0, 1).
+        rng: the only source of randomness.
+
+    Returns:
+        The mean and its interval; NaN for no observation, an interval of NaN for one prompt.
+    """
+    observed = np.asarray(values, dtype=np.float64)
+    if observed.size == 0:
+        return Estimate(np.nan, np.nan, np.nan)
+    labels, index = np.unique(np.asarray(prompts), return_inverse=True)
+    if len(labels) < 2:
+        return Estimate(float(observed.mean()), np.nan, np.nan)
+    counts = prompt_counts(len(labels), resamples, rng)
+    sums = np.bincount(index, weights=observed)
+    sizes = np.bincount(index).astype(np.float64)
+    return interval(float(observed.mean()), (counts @ sums) / (counts @ sizes), confidence)

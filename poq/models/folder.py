@@ -1,0 +1,111 @@
+"""Turns any source into one local folder in the hub's layout, with safetensors and a manifest.
+
+Only configuration, tokenizer and safetensors (or GGUF, which is dequantised once) are taken:
+formats that can run code when they are loaded (pickle, Python files) never enter the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from poq import kinds
+from poq.errors import PoqError
+from poq.provenance import file_sha256
+
+MANIFEST = "poq-model.json"
+PATTERNS = ("*.safetensors", "*.gguf", "*.json", "*.txt", "*.model", "*.jinja")
+log = logging.getLogger(__name__)
+
+
+def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
+    """Collect a model's files into the folder of ``manifest`` and write the manifest last.
+
+    The folder is built beside its final place and moved there when it is complete and verified,
+    so that a folder with a manifest is always whole.
+
+    Args:
+        source: settings of the source, with its ``kind``.
+        manifest: path of the manifest; its folder is replaced.
+
+    Raises:
+        PoqError: a file is missing or its checksum is wrong, or there are no safe weights.
+    """
+    settings = kinds.settings("poq.models", source)
+    final = Path(manifest).parent
+    building = final.with_name(f"{final.name}.partial")
+    building.mkdir(parents=True, exist_ok=True)
+    kinds.load("poq.models", settings.kind).collect(settings, building)
+    weights = sorted(building.rglob("*.safetensors"))
+    quantized = sorted(building.rglob("*.gguf"))
+    if not weights and len(quantized) == 1:
+        dequantize(quantized[0])
+    elif not weights:
+        raise PoqError(
+            f"model {dict(source)}: found no safetensors and {len(quantized)} GGUF files"
+        )
+    content = {
+        str(path.relative_to(building)): {"sha256": file_sha256(path), "bytes": path.stat().st_size}
+        for path in sorted(building.rglob("*"))
+        if path.is_file() and not path.relative_to(building).parts[0].startswith(".")
+    }
+    text = json.dumps({"source": dict(source), "files": content}, indent=2, sort_keys=True)
+    (building / Path(manifest).name).write_text(text + "\n", encoding="utf-8")
+    shutil.rmtree(final, ignore_errors=True)
+    building.rename(final)
+
+
+def model_folder(manifest: str | Path) -> Path:
+    """Return the folder of a manifest after checking that all its files are there, in full size.
+
+    Raises:
+        PoqError: a file is missing or has another size than when it was fetched.
+    """
+    path = Path(manifest)
+    for name, facts in json.loads(path.read_text(encoding="utf-8"))["files"].items():
+        file = path.parent / name
+        size = file.stat().st_size if file.is_file() else None
+        if size != facts["bytes"]:
+            raise PoqError(
+                f"{file}: found {'no file' if size is None else f'{size} bytes'}; expected "
+                f"{facts['bytes']} bytes. Delete {path.parent} to fetch the model again"
+            )
+    return path.parent
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Verify a file.
+
+    Raises:
+        PoqError: the file's SHA-256 is another.
+    """
+    found = file_sha256(path)
+    if found != expected:
+        raise PoqError(f"{path.name}: sha256 is {found}; expected {expected}")
+
+
+def dequantize(gguf: Path) -> None:
+    """Replace a GGUF file by safetensors in bfloat16, with configuration and tokenizer.
+
+    bfloat16 is the format in which such models are published; its rounding is far below that of
+    the 4-bit blocks that it unpacks.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    log.info("dequantising %s (%.0f MB)", gguf.name, gguf.stat().st_size / 1e6)
+    place: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **place)
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent,
+        dtype=torch.bfloat16,
+        quantization_config=GgufConfig(dequantize=True),
+        **place,
+    )
+    model.save_pretrained(gguf.parent)
+    tokenizer.save_pretrained(gguf.parent)
+    gguf.unlink()

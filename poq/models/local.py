@@ -1,0 +1,41 @@
+"""A folder on this machine, in the hub's layout."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from poq.errors import PoqError
+from poq.models.folder import PATTERNS
+from poq.settings import Settings as BaseSettings
+
+
+class Settings(BaseSettings):
+    """A local folder."""
+
+    kind: Literal["local"]
+    path: str = Field(description="Folder, relative to the working directory.")
+
+
+def files(settings: Settings) -> list[Path]:
+    """Return the files whose change makes the model another."""
+    root = Path(settings.path)
+    return sorted({path for pattern in PATTERNS for path in root.rglob(pattern)}) or [root]
+
+
+def collect(settings: Settings, folder: Path) -> None:
+    """Copy the folder's safe files.
+
+    Raises:
+        PoqError: the folder is missing.
+    """
+    source = Path(settings.path)
+    if not source.is_dir():
+        raise PoqError(f"model folder {source}: no such folder")
+    for path in files(settings):
+        target = folder / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)

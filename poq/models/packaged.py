@@ -1,0 +1,76 @@
+"""A model that arrives inside packages of the Python package index.
+
+Packages are downloaded without their dependencies and opened as archives; they are never
+installed, and none of their code runs. Every file that is taken has a pinned checksum.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+from zipfile import ZipFile
+
+from pydantic import Field
+
+from poq.errors import PoqError
+from poq.models.folder import check_sha256
+from poq.settings import Settings as BaseSettings
+
+
+class PackagedFile(BaseSettings):
+    """One file of the model folder."""
+
+    parts: tuple[str, ...] = Field(
+        min_length=1, description="Paths inside the packages, joined in this order."
+    )
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Checksum of the joined file.")
+
+
+class Settings(BaseSettings):
+    """Files of one or several packages."""
+
+    kind: Literal["packaged"]
+    packages: tuple[str, ...] = Field(min_length=1, description="Requirements, name==version.")
+    files: dict[str, PackagedFile] = Field(
+        min_length=1, description="File of the model folder -> where it comes from."
+    )
+
+
+def files(settings: Settings) -> list[Path]:
+    """Return no files: the source is not on this machine."""
+    return []
+
+
+def collect(settings: Settings, folder: Path) -> None:
+    """Download the packages and unpack the files that are named.
+
+    Raises:
+        PoqError: a package cannot be had, a file is not in it, or a checksum is wrong.
+    """
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        archives = [ZipFile(path) for path in _download(settings.packages, Path(scratch))]
+        where = {name: archive for archive in archives for name in archive.namelist()}
+        for name, file in settings.files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                for part in file.parts:
+                    if part not in where:
+                        raise PoqError(f"packages {', '.join(settings.packages)}: hold no {part}")
+                    with where[part].open(part) as stream:
+                        shutil.copyfileobj(stream, out)
+            check_sha256(target, file.sha256)
+
+
+def _download(packages: tuple[str, ...], scratch: Path) -> list[Path]:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(scratch), *packages]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if result.returncode != 0:
+        reason = result.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
+        raise PoqError(f"packages {', '.join(packages)}: cannot be downloaded: {reason[0]}")
+    return sorted(scratch.glob("*.whl"))

@@ -1,0 +1,276 @@
+"""Every table's contract: columns, types, units, ranges. The one place where they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+TASKS = ("qa", "summarization")
+SPLITS = ("calibration", "test")
+REFERENCE_METRICS = ("token_f1", "exact_match", "rouge1", "rouge2", "rougeL")
+STRING, FLOAT, INT, BOOL = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: type, meaning, unit, closed range, allowed values, whether null may occur."""
+
+    name: str
+    dtype: pl.DataType
+    description: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] | None = None
+    nullable: bool = False
+
+    def range_text(self) -> str:
+        """Return the range or the allowed values in words; empty where anything may stand."""
+        if self.values is not None:
+            return ", ".join(self.values)
+        if self.low is None and self.high is None:
+            return ""
+        low = "(-inf" if self.low is None else f"[{self.low:g}"
+        high = "inf)" if self.high is None else f"{self.high:g}]"
+        return f"{low}, {high}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A long table: its place under ``results/<run>/``, meaning, key and columns."""
+
+    name: str
+    path: str
+    description: str
+    key: list[str]
+    columns: list[Column] = field(default_factory=list)
+
+
+PROMPT_ID = Column("prompt_id", STRING, "identifier of the prompt, unique over tasks")
+TASK = Column("task", STRING, "task of the prompt", values=TASKS)
+MODEL = Column("model", STRING, "inference node: a language model as it is served")
+EVALUATOR = Column("evaluator", STRING, "evaluator node: a scoring method as it is configured")
+NODE = Column("node", STRING, "name of the inference or evaluator node")
+KIND = Column("kind", STRING, "kind of the node", values=("inference", "evaluator"))
+COMPARES_WITH = Column(
+    "compares_with", STRING, "what the evaluator compares the output with",
+    values=("reference", "question", "context", "question+context"),
+)  # fmt: skip
+
+
+def _unit(name: str, description: str) -> Column:
+    return Column(name, FLOAT, description, low=0, high=1)
+
+
+def _estimate(name: str, what: str, low: float | None, high: float | None) -> list[Column]:
+    """A reported value with its confidence interval; null where it is undefined."""
+    ends = ((name, what), (f"{name}_low", "lower end"), (f"{name}_high", "upper end"))
+    return [Column(n, FLOAT, w, low=low, high=high, nullable=True) for n, w in ends]
+
+
+def _count(name: str, description: str, unit: str = "") -> Column:
+    return Column(name, INT, description, unit=unit, low=0)
+
+
+_TABLES = [
+    Table(
+        "prompts", "prompts.parquet", "task instances with their references", ["prompt_id"],
+        [
+            PROMPT_ID,
+            TASK,
+            Column("question", STRING, "question; null for summarization", nullable=True),
+            Column("context", STRING, "passage or article"),
+            Column("references", pl.List(pl.String()), "accepted answers or reference summaries"),
+            Column("prompt", STRING, "what is asked of a model: the task's template, filled in"),
+            Column("source", STRING, "where the row came from: file or dataset, with revision"),
+            Column("split", STRING, "fit on calibration, report on test", values=SPLITS),
+        ],
+    ),
+    Table(
+        "outputs", "outputs/<model>.parquet", "what one inference node returned",
+        ["prompt_id", "model"],
+        [
+            PROMPT_ID,
+            MODEL,
+            Column("output", STRING, "returned text, stripped; may be empty"),
+            Column("input_tokens", INT, "tokens given to the model; null without a tokenizer",
+                   unit="tokens", low=0, nullable=True),
+            Column("output_tokens", INT, "tokens generated, the end-of-sequence token included; "
+                   "null without a tokenizer", unit="tokens", low=0, nullable=True),
+            Column("input_truncated", BOOL, "the context was cut to fit the input limit"),
+            Column(
+                "finish_reason", STRING, "eos: the model ended; stop: a stop string; length: cut",
+                values=("eos", "stop", "length"),
+            ),
+            Column("seed", INT, "seed of sampling; null where decoding is greedy", nullable=True),
+        ],
+    ),
+    Table(
+        "profile", "profile/<kind>/<node>.parquet",
+        "measured seconds of single requests to one node, at batch size 1",
+        ["node", "kind", "task", "request"],
+        [
+            NODE,
+            KIND,
+            TASK,
+            _count("request", "index of the request, after the warm-up"),
+            PROMPT_ID,
+            Column("seconds", FLOAT, "wall-clock seconds of the request", unit="s", low=0),
+            Column("output_tokens", INT, "tokens generated; null for evaluators and for nodes "
+                   "without a tokenizer", unit="tokens", low=0, nullable=True),
+            Column("peak_memory", FLOAT, "peak memory of the process (CPU: resident set; CUDA: "
+                   "allocated) so far", unit="MiB", low=0),
+            Column("hardware", STRING, "processor, threads and accelerator"),
+        ],
+    ),
+    Table(
+        "costs", "costs.parquet", "cost of every node, from its profile", ["node", "kind", "task"],
+        [
+            NODE,
+            KIND,
+            TASK,
+            _count("n", "requests measured"),
+            Column("seconds", FLOAT, "median seconds a request", unit="s", low=0),
+            Column("seconds_q1", FLOAT, "first quartile", unit="s", low=0),
+            Column("seconds_q3", FLOAT, "third quartile", unit="s", low=0),
+            Column("tokens_per_second", FLOAT, "all output tokens over all seconds; null for "
+                   "evaluators", unit="tokens/s", low=0, nullable=True),
+            Column("peak_memory", FLOAT, "largest peak memory", unit="MiB", low=0),
+            Column("hardware", STRING, "processor, threads and accelerator"),
+            _unit("cost", "normalised cost: 0 the cheapest of its kind and task, 1 the dearest"),
+        ],
+    ),
+    Table(
+        "reference_quality", "reference_quality.parquet",
+        "offline ground-truth proxies of every output", ["prompt_id", "model"],
+        [
+            PROMPT_ID,
+            MODEL,
+            TASK,
+            Column("split", STRING, "split of the prompt", values=SPLITS),
+            _unit("token_f1", "SQuAD token F1, maximum over references"),
+            _unit("exact_match", "SQuAD exact match, maximum over references"),
+            _unit("rouge1", "ROUGE-1 F-measure, maximum over references"),
+            _unit("rouge2", "ROUGE-2 F-measure, maximum over references"),
+            _unit("rougeL", "ROUGE-L F-measure, maximum over references"),
+        ],
+    ),
+    Table(
+        "quality", "quality.parquet", "mean reference quality of every inference node on the "
+        "test split", ["model", "task", "reference"],
+        [
+            MODEL,
+            TASK,
+            Column("reference", STRING, "reference-quality metric", values=REFERENCE_METRICS),
+            _count("n", "outputs"),
+            _count("n_prompts", "prompts"),
+            *_estimate("mean", "mean reference quality, interval over prompts", 0, 1),
+        ],
+    ),
+    Table(
+        "scores", "scores/<evaluator>.parquet", "scores of one evaluator for every output",
+        ["prompt_id", "model", "evaluator"],
+        [
+            PROMPT_ID,
+            MODEL,
+            EVALUATOR,
+            TASK,
+            Column("split", STRING, "split of the prompt", values=SPLITS),
+            Column("raw", FLOAT, "value on the evaluator's own scale, maximum over references; "
+                   "null for an empty output, which is not shown to the evaluator", nullable=True),
+            Column("score", FLOAT, "score on the common scale; 0 for an empty output",
+                   low=0, high=10),
+        ],
+    ),
+    Table(
+        "scales", "scales/<evaluator>.parquet", "how raw values map to scores",
+        ["evaluator", "task"],
+        [
+            EVALUATOR,
+            TASK,
+            COMPARES_WITH,
+            Column("method", STRING, "fixed in the configuration, or fitted on the calibration "
+                   "split", values=("fixed", "fitted")),
+            Column("low", FLOAT, "raw value of score 0"),
+            Column("high", FLOAT, "raw value of score 10; equal to low if all raw values of the "
+                   "calibration split agree, and then every score is 5"),
+            _count("n", "raw values that it was fitted on; 0 if fixed"),
+        ],
+    ),
+    Table(
+        "reliability", "reliability.parquet", "agreement of evaluators with reference quality on "
+        "the test split", ["evaluator", "task", "reference"],
+        [
+            EVALUATOR,
+            Column("task", STRING, "task; 'pooled' for all", values=(*TASKS, "pooled")),
+            Column("reference", STRING, "reference-quality metric", values=REFERENCE_METRICS),
+            COMPARES_WITH,
+            _count("n", "outputs"),
+            _count("n_prompts", "prompts"),
+            *_estimate("pearson", "Pearson's r; null if a variable is constant", -1, 1),
+            *_estimate("spearman", "Spearman's rho; null if a variable is constant", -1, 1),
+            *_estimate("kendall", "Kendall's tau-b; null if a variable is constant", -1, 1),
+        ],
+    ),
+    Table(
+        "rounds", "simulation/rounds.parquet", "the PoQ rounds: one output, its consensus",
+        ["round"],
+        [
+            _count("round", "index of the round"),
+            PROMPT_ID,
+            TASK,
+            MODEL,
+            Column("consensus", FLOAT, "consensus of the sampled scores", low=0, high=10),
+        ],
+    ),
+    Table(
+        "ratings", "simulation/ratings.parquet", "the scores that the sampled evaluators gave",
+        ["round", "evaluator"],
+        [
+            _count("round", "index of the round"),
+            EVALUATOR,
+            Column("score", FLOAT, "score that the evaluator gave", low=0, high=10),
+            _unit("deviation", "distance of the score from the consensus, |s - c| / 10"),
+        ],
+    ),
+    Table(
+        "rewards", "simulation/rewards.parquet", "mean reward of every node over the PoQ rounds",
+        ["node", "kind", "task"],
+        [
+            NODE,
+            KIND,
+            Column("task", STRING, "task; 'pooled' for all rounds", values=(*TASKS, "pooled")),
+            _count("rounds", "rounds that the node took part in"),
+            _count("n_prompts", "prompts of those rounds"),
+            *_estimate("quality", "mean paid quality: c/10, or 1 - |s - c|/10", 0, 1),
+            *_estimate("cost", "mean normalised cost", 0, 1),
+            *_estimate("reward", "mean reward, interval over prompts", None, None),
+            *_estimate("normalized_reward", "mean reward, 0 at the least and 1 at the greatest "
+                       "that any node can earn in a round (-beta and alpha)", 0, 1),
+        ],
+    ),
+]  # fmt: skip
+
+TABLES = {table.name: table for table in _TABLES}
+
+
+def data_dictionary() -> str:
+    """Return the Markdown that documents every table; ``docs/data-dictionary.md`` holds it."""
+    parts = [
+        "# Data dictionary",
+        "Generated from `poq/schema.py` by `make docs`; do not edit. Tables lie under "
+        "`results/<run>/`. Key columns are bold; a range is closed; null occurs only where it is "
+        "said.",
+    ]
+    for table in TABLES.values():
+        parts.append(f"## {table.name}\n`{table.path}`: {table.description}.")
+        header = ["| column | type | unit | range | null | meaning |", "|---|---|---|---|---|---|"]
+        parts.append("\n".join(header + [_row(column, table.key) for column in table.columns]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(column: Column, key: list[str]) -> str:
+    name = f"**{column.name}**" if column.name in key else column.name
+    cells = [name, str(column.dtype), column.unit, column.range_text()]
+    return "| " + " | ".join([*cells, "yes" if column.nullable else "", column.description]) + " |"

@@ -1,0 +1,129 @@
+"""Runs one evaluator over all outputs and maps its raw values to scores in [0, 10]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from poq import kinds
+from poq.evaluators.base import EvaluatorSettings, FixedScale, Scale, Scorer, Target
+
+MIDPOINT = 5.0
+
+
+def score_outputs(
+    evaluator: str,
+    values: Mapping[str, Any],
+    folder: Path | None,
+    prompts: pl.DataFrame,
+    outputs: pl.DataFrame,
+    device: str,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return an evaluator's scores of all outputs and the scales that they are on.
+
+    An empty output is not shown to the evaluator: its raw value is null and its score 0, since a
+    network pays nothing for nothing.
+
+    Args:
+        evaluator: name of the evaluator.
+        values: its settings, with their ``kind``.
+        folder: folder of its model; None for a kind without one.
+        prompts: table ``prompts``.
+        outputs: table ``outputs`` of one or several nodes.
+        device: "cpu" or "cuda".
+
+    Returns:
+        Tables ``scores`` and ``scales``.
+    """
+    settings: EvaluatorSettings = kinds.settings("poq.evaluators", values)
+    scorer = kinds.load("poq.evaluators", values["kind"]).load(settings, folder, device)
+    rows = outputs.join(prompts, on="prompt_id", validate="m:1").sort("prompt_id", "model")
+    raw = raw_values(scorer, rows["output"].to_list(), targets(rows, settings.compares_with))
+    scored = rows.select("prompt_id", "model", "task", "split").with_columns(
+        pl.lit(evaluator).alias("evaluator"), pl.Series("raw", raw, nan_to_null=True)
+    )
+    scales = pl.DataFrame(
+        [
+            {
+                "evaluator": evaluator,
+                "task": task,
+                "compares_with": settings.compares_with,
+                "method": settings.scale.method,
+                **fit_scale(group, settings.scale),
+            }
+            for (task,), group in scored.group_by("task", maintain_order=True)
+        ]
+    )
+    joined = scored.join(scales.select("task", "low", "high"), on="task", validate="m:1")
+    score = to_scores(*(joined[name].to_numpy() for name in ("raw", "low", "high")))
+    return scored.with_columns(pl.Series("score", score)), scales
+
+
+def targets(rows: pl.DataFrame, compares_with: Target) -> list[list[str]]:
+    """Return what each output is compared with; several texts only for references.
+
+    A prompt without a question gives an empty text for "question" and its context alone for
+    "question+context".
+    """
+    if compares_with == "reference":
+        return rows["references"].to_list()
+    question = pl.col("question").fill_null("")
+    text = {
+        "question": question,
+        "context": pl.col("context"),
+        "question+context": pl.concat_str(question, pl.lit("\n"), "context").str.strip_chars(),
+    }[compares_with]
+    return [[value] for value in rows.select(text).to_series()]
+
+
+def raw_values(
+    scorer: Scorer, outputs: Sequence[str], targets: Sequence[Sequence[str]]
+) -> NDArray[np.float64]:
+    """Return the raw value of each output, maximum over its targets, shape (n,).
+
+    NaN for an empty output.
+    """
+    pairs = [
+        (row, output, target)
+        for row, (output, texts) in enumerate(zip(outputs, targets, strict=True))
+        for target in texts
+        if output.strip()
+    ]
+    raw = np.full(len(outputs), -np.inf)
+    if pairs:
+        rows, shown, compared = zip(*pairs, strict=True)
+        np.maximum.at(raw, list(rows), scorer(shown, compared))
+    return np.where(np.isneginf(raw), np.nan, raw)
+
+
+def fit_scale(scored: pl.DataFrame, scale: Scale) -> dict[str, float | int]:
+    """Return ``low``, ``high`` and ``n`` of a scale for the outputs of one task.
+
+    A fitted scale takes quantiles of the raw values of the calibration split. Without any, or if
+    they all agree, ``low`` equals ``high`` and :func:`to_scores` gives the midpoint.
+    """
+    if isinstance(scale, FixedScale):
+        return {"low": scale.low, "high": scale.high, "n": 0}
+    raw = scored.filter(pl.col("split") == "calibration")["raw"].drop_nulls().to_numpy()
+    if not len(raw):
+        return {"low": 0.0, "high": 0.0, "n": 0}
+    low, high = np.quantile(raw, [scale.low_quantile, scale.high_quantile])
+    return {"low": float(low), "high": float(high), "n": len(raw)}
+
+
+def to_scores(
+    raw: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return scores in [0, 10]: linear from low to high, clipped; shapes (n,).
+
+    NaN (an empty output) gives 0; a scale of no width gives 5, which favours nobody.
+    """
+    width = high - low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        score = np.where(width > 0, 10 * np.clip((raw - low) / width, 0, 1), MIDPOINT)
+    return np.where(np.isnan(raw), 0.0, score)
