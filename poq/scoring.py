@@ -40,8 +40,7 @@ def score_outputs(
     Returns:
         Tables ``scores`` and ``scales``.
     """
-    settings: EvaluatorSettings = kinds.settings("poq.evaluators", values)
-    scorer = kinds.load("poq.evaluators", values["kind"]).load(settings, folder, device)
+    settings, scorer = load_evaluator(values, folder, device)
     rows = outputs.join(prompts, on="prompt_id", validate="m:1").sort("prompt_id", "model")
     raw = raw_values(scorer, rows["output"].to_list(), targets(rows, settings.compares_with))
     scored = rows.select("prompt_id", "model", "task", "split").with_columns(
@@ -62,6 +61,15 @@ def score_outputs(
     joined = scored.join(scales.select("task", "low", "high"), on="task", validate="m:1")
     score = to_scores(*(joined[name].to_numpy() for name in ("raw", "low", "high")))
     return scored.with_columns(pl.Series("score", score)), scales
+
+
+def load_evaluator(
+    values: Mapping[str, Any], folder: Path | None, device: str
+) -> tuple[EvaluatorSettings, Scorer]:
+    """Return an evaluator's typed settings and the loaded scorer; see :func:`score_outputs`."""
+    settings: EvaluatorSettings = kinds.settings("poq.evaluators", values)
+    scorer: Scorer = kinds.load("poq.evaluators", values["kind"]).load(settings, folder, device)
+    return settings, scorer
 
 
 def targets(rows: pl.DataFrame, compares_with: Target) -> list[list[str]]:

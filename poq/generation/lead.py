@@ -15,7 +15,7 @@ from pydantic import Field
 from poq.generation.base import Completion, Generator, Request, Serving
 from poq.settings import Settings as BaseSettings
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])([\"')\]]*)\s+(?=[\"'(\[]?[A-Z0-9])")
 
 
 class Settings(BaseSettings):
@@ -55,5 +55,5 @@ def leading_sentences(text: str, count: int) -> str:
     A sentence ends at ``.``, ``!`` or ``?`` before white space and a capital or digit, which
     takes an abbreviation before a name ("Dr. Voss") for an end.
     """
-    ends = [match.start() for match in _SENTENCE_END.finditer(text.strip())]
+    ends = [match.end(1) for match in _SENTENCE_END.finditer(text.strip())]
     return text.strip()[: ends[count - 1]].strip() if len(ends) >= count else text.strip()

@@ -1,0 +1,66 @@
+# make run    set up, run the whole pipeline, make the report, print the summary
+# make test   set up, run linters and tests
+# Settings: CORES=2, CONFIG=config/config.yaml, PYTHON=python3
+
+PYTHON ?= python3
+CORES ?= 2
+CONFIG ?= config/config.yaml
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
+
+.PHONY: run report resume test lint unit docs lock clean
+.DELETE_ON_ERROR:
+
+run: $(READY)
+	$(SNAKEMAKE)
+	@$(MAKE) --no-print-directory results/$(RUN)/report.html
+	@cat results/$(RUN)/summary.txt
+	@echo "Report: results/$(RUN)/report.html"
+
+# The summary is the last file of a run: a report that is newer holds everything.
+results/%/report.html: results/%/summary.txt
+	$(SNAKEMAKE) --report $@
+
+resume: $(READY)
+	$(SNAKEMAKE) --unlock
+	@$(MAKE) --no-print-directory run
+
+test: lint unit
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest $(ARGS)
+
+docs: $(READY)
+	$(BIN)/python -c "from poq.schema import data_dictionary; print(data_dictionary(), end='')" \
+	  > docs/data-dictionary.md
+	$(BIN)/python -c "import json; from poq.config import json_schema; \
+	  print(json.dumps(json_schema(), indent=2))" > config/schema.json
+
+# Every package is pinned by hash except torch, whose build (CPU or a CUDA version) is the
+# machine's choice; its version is pinned, and its own metadata pins the CUDA libraries.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TORCH = $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+
+$(READY): requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --no-deps --require-hashes -r requirements.lock
+	$(PIP) $(TORCH)
+	@touch $@
+
+CUDA := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+  nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile \
+  nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 \
+  nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
+	  $(addprefix --no-emit-package ,$(CUDA)) pyproject.toml -o requirements.lock

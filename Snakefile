@@ -1,0 +1,41 @@
+"""Proof of Quality, from prompts to report: the table of contents.
+
+snakemake -c2                                          the whole run of config/config.yaml
+snakemake -c2 --configfile my.yaml                     the whole run of another configuration
+snakemake -c2 results/demo/figures/quality_cost.svg    one figure and just what it needs
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.13")
+
+
+# A configuration stands alone: the default is read only if none is given.
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+report: "resources/captions/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/prompts.smk"  # build_prompts
+include: "workflow/rules/models.smk"  # fetch_model
+include: "workflow/rules/generate.smk"  # generate_outputs, measure_quality, average_quality
+include: "workflow/rules/score.smk"  # score_outputs, estimate_reliability
+include: "workflow/rules/costs.smk"  # profile_node, profile_evaluator, normalize_costs
+include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes
+include: "workflow/rules/figures.smk"  # plot_figure
+include: "workflow/rules/summary.smk"  # summarize_run
+
+
+rule all:
+    """The finished run: every table, every figure, the summary."""
+    default_target: True
+    input:
+        table("quality"),
+        table("reliability"),
+        table("rewards"),
+        expand(figure("{figure}"), figure=figures.names(), allow_missing=True),
+        results("summary.txt"),

@@ -1,0 +1,102 @@
+"""Runs an inference node over all prompts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from tqdm import tqdm
+
+from poq import kinds
+from poq.checkpoint import Checkpoint
+from poq.generation.base import (
+    Completion,
+    Generator,
+    OutputLimits,
+    Request,
+    Serving,
+    ServingSettings,
+)
+from poq.prompting import load_format
+
+log = logging.getLogger(__name__)
+
+
+def load_node(
+    values: Mapping[str, Any], texts: Mapping[str, tuple[str, str]], folder: Path | None
+) -> Generator:
+    """Return a loaded inference node.
+
+    Args:
+        values: ``node`` (the node's settings with their ``kind``), ``serving``, ``limits`` (by
+            task) and ``seed``.
+        texts: paths of each task's template and worked example.
+        folder: the model's folder; None for a backend without a model.
+    """
+    serving = Serving(
+        settings=ServingSettings.model_validate(values["serving"]),
+        limits={
+            task: OutputLimits.model_validate(limits) for task, limits in values["limits"].items()
+        },
+        formats={task: load_format(*paths, task) for task, paths in texts.items()},
+        seed=values["seed"],
+    )
+    backend = kinds.load("poq.generation", values["node"]["kind"])
+    settings = kinds.settings("poq.generation", values["node"])
+    generator: Generator = backend.load(settings, serving, folder)
+    return generator
+
+
+def requests(prompts: pl.DataFrame) -> list[Request]:
+    """Return the requests of a prompts table, in its order."""
+    return [Request(*row) for row in prompts.select(Request._fields).iter_rows()]
+
+
+def generate_outputs(
+    name: str, generator: Generator, prompts: pl.DataFrame, checkpoint: Checkpoint
+) -> pl.DataFrame:
+    """Return the outputs of one node for all prompts (table ``outputs``).
+
+    Batches that the checkpoint holds are not generated again. Since batches and their seeds
+    depend on nothing but prompts and settings, a resumed run gives the same table.
+
+    Args:
+        name: name of the node.
+        generator: the loaded node.
+        prompts: table ``prompts``.
+        checkpoint: keeps every finished batch.
+    """
+    batches = generator.batches(requests(prompts))
+    completed: list[tuple[Request, Completion]] = []
+    tokens, started = 0, time.perf_counter()
+    with tqdm(total=len(prompts), desc=name, unit="prompt") as progress:
+        for batch in batches:
+            stored = checkpoint.get(batch)
+            completions = (
+                generator.complete(batch) if stored is None else [Completion(*c) for c in stored]
+            )
+            if stored is None:
+                checkpoint.put(batch, completions)
+                tokens += sum(completion.output_tokens or 0 for completion in completions)
+            rate = tokens / (time.perf_counter() - started)
+            progress.set_postfix_str(f"{rate:.1f} tokens/s", refresh=False)
+            progress.update(len(batch))
+            how = "generated" if stored is None else "taken over"
+            log.info("%s: %d of %d prompts, %s", name, progress.n, len(prompts), how)
+            completed += zip(batch, completions, strict=True)
+    return pl.DataFrame(
+        [
+            {"prompt_id": request.prompt_id, "model": name, **completion._asdict()}
+            for request, completion in completed
+        ],
+        schema_overrides={
+            "seed": pl.Int64,
+            "input_tokens": pl.Int64,
+            "output_tokens": pl.Int64,
+        },
+        infer_schema_length=None,
+    )

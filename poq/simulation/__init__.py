@@ -1,0 +1,1 @@
+"""Monte Carlo rounds of Proof of Quality over logged scores."""

@@ -1,0 +1,70 @@
+"""The few lines that answer what a run was made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from poq.schema import REFERENCE_METRICS
+
+
+def summarize(
+    tables: Mapping[str, pl.DataFrame], references: Mapping[str, str], confidence: float
+) -> str:
+    """Return the summary of a run as text.
+
+    Args:
+        tables: ``rewards``, ``quality`` and ``reliability``.
+        references: the reference quality chosen for each task.
+        confidence: coverage of the intervals, in (0, 1).
+    """
+    lines = [
+        f"Intervals are {confidence:.0%} and resample prompts; all figures are of the test split.",
+        *_rewards(tables["rewards"], "inference"),
+        *_rewards(tables["rewards"], "evaluator"),
+        *_quality(tables["quality"], references),
+        *_reliability(tables["reliability"], references),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def pooled_reference(references: Mapping[str, str]) -> str:
+    """Return the reference quality for figures over all tasks: theirs if they agree, else F1."""
+    chosen = set(references.values())
+    return chosen.pop() if len(chosen) == 1 else REFERENCE_METRICS[0]
+
+
+def _rewards(rewards: pl.DataFrame, kind: str) -> Iterator[str]:
+    pooled = rewards.filter((pl.col("kind") == kind) & (pl.col("task") == "pooled"))
+    ordered = pooled.sort("reward", "node", descending=[True, False]).to_dicts()
+    yield f"\nMean reward of {kind} nodes, best and worst of {len(ordered)}"
+    for row in (ordered[0], ordered[-1]):
+        yield f"  {row['node']:<22} {_estimate(row, 'reward')}   {row['rounds']} rounds"
+
+
+def _quality(quality: pl.DataFrame, references: Mapping[str, str]) -> Iterator[str]:
+    for task, reference in references.items():
+        chosen = quality.filter((pl.col("task") == task) & (pl.col("reference") == reference))
+        yield f"\nMean {reference} of inference nodes, {task}"
+        for row in chosen.sort("mean", descending=True).to_dicts():
+            yield f"  {row['model']:<22} {_estimate(row, 'mean')}   n = {row['n']}"
+
+
+def _reliability(reliability: pl.DataFrame, references: Mapping[str, str]) -> Iterator[str]:
+    for task, reference in [*references.items(), ("pooled", pooled_reference(references))]:
+        chosen = reliability.filter((pl.col("task") == task) & (pl.col("reference") == reference))
+        yield f"\nReliability of evaluators, Pearson's r with {reference}, {task}"
+        for row in chosen.sort("pearson", descending=True, nulls_last=True).to_dicts():
+            size = f"n = {row['n']} outputs of {row['n_prompts']} prompts"
+            against = f"compares with {row['compares_with']}"
+            yield f"  {row['evaluator']:<22} {_estimate(row, 'pearson')}   {size}, {against}"
+
+
+def _estimate(row: Mapping[str, float | None], name: str) -> str:
+    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return f"{'undefined':>24}"
+    if low is None or high is None:
+        return f"{value:>7.3f} {'(no interval)':>16}"
+    return f"{value:>7.3f} [{low:>6.3f}, {high:>6.3f}]"

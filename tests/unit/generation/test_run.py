@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from poq.checkpoint import Checkpoint
+from poq.generation.base import Completion, Request, slices
+from poq.generation.run import generate_outputs
+
+PROMPTS = pl.DataFrame(
+    {
+        "prompt_id": [f"qa:{i}" for i in range(5)],
+        "task": "qa",
+        "question": "Why?",
+        "context": [f"Because {i}." for i in range(5)],
+    }
+)
+
+
+class CountingGenerator:
+    """Echoes contexts, counts batches, and dies after a number of them."""
+
+    def __init__(self, dies_after: int = 99) -> None:
+        self.done = 0
+        self.dies_after = dies_after
+
+    def batches(self, requests: Iterable[Request]) -> list[list[Request]]:
+        return list(slices(list(requests), 2))
+
+    def complete(self, batch: list[Request]) -> list[Completion]:
+        if self.done == self.dies_after:
+            raise KeyboardInterrupt
+        self.done += 1
+        return [Completion(request.context, 3, 2, False, "eos", None) for request in batch]
+
+
+def test_resumed_run_computes_only_what_is_missing(tmp_path: Path) -> None:
+    undisturbed = generate_outputs(
+        "n", CountingGenerator(), PROMPTS, Checkpoint(tmp_path / "a", {})
+    )
+    checkpoint = Checkpoint(tmp_path / "b", {})
+    with pytest.raises(KeyboardInterrupt):
+        generate_outputs("n", CountingGenerator(dies_after=2), PROMPTS, checkpoint)
+    second = CountingGenerator()
+    resumed = generate_outputs("n", second, PROMPTS, checkpoint)
+    assert second.done == 1  # 3 batches, of which 2 were finished
+    assert resumed.equals(undisturbed)
+    assert resumed["output"].to_list() == PROMPTS["context"].to_list()
+
+
+def test_changed_prompt_is_generated_again(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path, {})
+    generate_outputs("n", CountingGenerator(), PROMPTS, checkpoint)
+    changed = PROMPTS.with_columns(
+        context=pl.when(pl.col("prompt_id") == "qa:4").then(pl.lit("No.")).otherwise("context")
+    )
+    second = CountingGenerator()
+    outputs = generate_outputs("n", second, changed, checkpoint)
+    assert second.done == 1
+    assert outputs["output"].to_list()[-1] == "No."

@@ -1,0 +1,50 @@
+"""kill -9 in the middle of generation, then the documented command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import command, environment, prepare, run
+
+pytestmark = pytest.mark.workflow
+TARGET = "results/mini/outputs/smollm2-bf16.parquet"
+
+
+def test_killed_generation_goes_on_and_equals_an_undisturbed_run(
+    mini: Path, tmp_path: Path
+) -> None:
+    folder = prepare(tmp_path, "mini.yaml")
+    checkpoints = folder / "results/mini/.checkpoints"
+    process = subprocess.Popen(
+        command(folder, "--cores", "1", TARGET),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.rglob("*.json")):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "no batch was finished in time"
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in checkpoints.rglob("*.json")}
+    assert not (folder / TARGET).exists()
+
+    assert run(folder, "--cores", "1", "--unlock").returncode == 0
+    result = run(folder, "--cores", "1", TARGET)
+    assert result.returncode == 0, result.stdout
+
+    assert (folder / TARGET).read_bytes() == (mini / TARGET).read_bytes()
+    # 8 + 5 prompts in batches of 2 make 4 + 3 batches; the log tells which were taken over.
+    log = (folder / "results/mini/logs/generate_outputs/smollm2-bf16.log").read_text()
+    assert log.count("taken over") == len(finished)
+    assert log.count("generated") == 7 - len(finished)
+    assert not checkpoints.joinpath("outputs", "smollm2-bf16").exists()

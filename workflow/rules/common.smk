@@ -1,0 +1,95 @@
+"""The typed configuration, and the paths and digests that all rules share."""
+
+import shutil
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from poq import config as configuration
+from poq import errors, figures, kinds, provenance, schema
+
+ROOT = Path(workflow.basedir)
+
+try:
+    cfg = configuration.load(config, ", ".join(map(str, workflow.configfiles)))
+except errors.PoqError as error:
+    raise WorkflowError(str(error)) from None
+
+# One model at a time on a GPU; nothing to share without one.
+GPU = int(shutil.which("nvidia-smi") is not None)
+
+
+wildcard_constraints:
+    model="|".join(cfg.inference_nodes),
+    evaluator="|".join(cfg.evaluators),
+    figure="|".join(figures.names()),
+    folder="|".join(cfg.models),
+
+
+def results(path):
+    """Return a path inside the run's folder."""
+    return f"results/{cfg.run}/{path}"
+
+
+def logfile(path):
+    """Return the path of a log file of the run."""
+    return results(f"logs/{path}.log")
+
+
+def benchmark_of(path):
+    """Return the path where a job's own seconds and memory are recorded."""
+    return results(f"benchmarks/{path}.tsv")
+
+
+def table(name, **wildcards):
+    """Return a table's path; wildcards without a value stay open."""
+    path = schema.TABLES[name].path
+    for key, value in wildcards.items():
+        path = path.replace(f"<{key}>", value)
+    return results(path.replace("<", "{").replace(">", "}"))
+
+
+def all_outputs(wildcards=None):
+    """Return the outputs of all inference nodes."""
+    return [table("outputs", model=model) for model in cfg.inference_nodes]
+
+
+def all_of_evaluators(name):
+    """Return one table of all evaluators."""
+    return [table(name, evaluator=evaluator) for evaluator in cfg.evaluators]
+
+
+def figure(name, suffix="svg"):
+    """Return the path of a figure, or of the table behind it."""
+    return results(f"figures/{name}.{suffix}")
+
+
+def resource(path):
+    """Return a file named in the configuration: of the working directory, else the project's."""
+    return path if Path(path).exists() else str(ROOT / path)
+
+
+def code(name, *modules):
+    """Return the code digest of a script, with the modules that it loads by name."""
+    return provenance.code_digest(ROOT / "workflow" / "scripts" / f"{name}.py", modules)
+
+
+def manifest(name):
+    """Return the manifest of a model folder; its path changes with its source."""
+    digest = provenance.digest(dump(cfg.models[name]))
+    return f"{cfg.model_cache}/{name}-{digest}/poq-model.json"
+
+
+def manifest_of(entry):
+    """Return the manifest that a node or evaluator needs, as a list; empty without a model."""
+    name = getattr(entry, "model", None)
+    return [manifest(name)] if name else []
+
+
+def dump(settings):
+    """Return settings as JSON values, as they go into a rule's parameters."""
+    return settings.model_dump(mode="json")
+
+
+BOOTSTRAP = dump(cfg.bootstrap)
+TASKS = list(cfg.tasks)

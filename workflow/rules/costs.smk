@@ -1,0 +1,85 @@
+"""Costs: every node is timed by itself, request by request, while nothing else runs."""
+
+
+def alone(wildcards):
+    """Take all cores, so that no other job disturbs the clock."""
+    return workflow.cores or cfg.costs.threads
+
+
+rule profile_node:
+    """Time single requests to one inference node."""
+    input:
+        prompts=table("prompts"),
+        model=lambda wildcards: manifest_of(cfg.inference_nodes[wildcards.model]),
+        templates=TEMPLATES,
+        examples=EXAMPLES,
+    output:
+        table("profile", kind="inference").replace("{node}", "{model}"),
+    log:
+        logfile("profile_node/{model}"),
+    benchmark:
+        benchmark_of("profile_node/{model}")
+    conda:
+        "../../envs/generation.yaml"
+    threads: alone
+    resources:
+        gpu=GPU,
+    params:
+        settings=lambda wildcards: node_settings(wildcards) | {"costs": dump(cfg.costs)},
+        seed=cfg.seed,
+        code=node_code("profile_node"),
+    script:
+        "../scripts/profile_node.py"
+
+
+rule profile_evaluator:
+    """Time single requests to one evaluator."""
+    input:
+        prompts=table("prompts"),
+        outputs=all_outputs(),
+        model=lambda wildcards: manifest_of(cfg.evaluators[wildcards.evaluator]),
+    output:
+        table("profile", kind="evaluator").replace("{node}", "{evaluator}"),
+    log:
+        logfile("profile_evaluator/{evaluator}"),
+    benchmark:
+        benchmark_of("profile_evaluator/{evaluator}")
+    conda:
+        "../../envs/scoring.yaml"
+    threads: alone
+    resources:
+        gpu=GPU,
+    params:
+        settings=lambda wildcards: {
+            "evaluator": dump(cfg.evaluators[wildcards.evaluator]),
+            "costs": dump(cfg.costs),
+        },
+        seed=cfg.seed,
+        code=evaluator_code("profile_evaluator"),
+    script:
+        "../scripts/profile_evaluator.py"
+
+
+rule normalize_costs:
+    """Turn measured seconds into normalised costs."""
+    input:
+        [
+            table("profile", kind="inference", node=model)
+            for model in cfg.inference_nodes
+        ],
+        [
+            table("profile", kind="evaluator", node=evaluator)
+            for evaluator in cfg.evaluators
+        ],
+    output:
+        table("costs"),
+    log:
+        logfile("normalize_costs"),
+    benchmark:
+        benchmark_of("normalize_costs")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        code=code("normalize_costs"),
+    script:
+        "../scripts/normalize_costs.py"

@@ -1,0 +1,49 @@
+"""Figures: each a cached target, with the table behind it."""
+
+REFERENCES = {task: settings.reference for task, settings in cfg.tasks.items()}
+
+
+def figure_tables(wildcards):
+    """Return the tables that a figure reads."""
+    return {name: table(name) for name in figures.load(wildcards.figure).TABLES}
+
+
+def caption(wildcards):
+    """Return a figure's caption, which the report renders."""
+    path = ROOT / "resources" / "captions" / f"{wildcards.figure}.rst"
+    return path.read_text(encoding="utf-8")
+
+
+CAPTION = "../../resources/captions/figure.rst"
+
+
+rule plot_figure:
+    """Draw one figure, as SVG and PNG, and the table behind it."""
+    input:
+        unpack(figure_tables),
+    output:
+        svg=report(
+            figure("{figure}"),
+            caption=CAPTION,
+            category="Figures",
+            labels={"figure": "{figure}", "shows": "picture"},
+        ),
+        html=report(
+            figure("{figure}", "html"),
+            caption=CAPTION,
+            category="Figures",
+            labels={"figure": "{figure}", "shows": "numbers behind it"},
+        ),
+        png=figure("{figure}", "png"),
+    log:
+        logfile("plot_figure/{figure}"),
+    benchmark:
+        benchmark_of("plot_figure/{figure}")
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        references=REFERENCES,
+        caption=caption,
+        code=lambda wildcards: code("plot_figure", f"poq.figures.{wildcards.figure}"),
+    script:
+        "../scripts/plot_figure.py"

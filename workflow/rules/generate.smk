@@ -1,0 +1,91 @@
+"""Generation: one job an inference node; and the reference quality of what it returned."""
+
+TEMPLATES = [resource(task.template) for task in cfg.tasks.values()]
+EXAMPLES = [resource(task.worked_example) for task in cfg.tasks.values()]
+
+
+def node_settings(wildcards):
+    """Return what an inference node's outputs depend on."""
+    limits = {"max_output_tokens", "stop"}
+    return {
+        "node": dump(cfg.inference_nodes[wildcards.model]),
+        "serving": dump(cfg.serving),
+        "limits": {
+            task: settings.model_dump(mode="json", include=limits)
+            for task, settings in cfg.tasks.items()
+        },
+        "seed": cfg.seed,
+    }
+
+
+def node_code(name):
+    """Return a function of the wildcards: the digest of a script and of the node's backend."""
+    return lambda wildcards: code(
+        name, f"poq.generation.{cfg.inference_nodes[wildcards.model].kind}"
+    )
+
+
+rule generate_outputs:
+    """Let one inference node answer all prompts."""
+    input:
+        prompts=table("prompts"),
+        model=lambda wildcards: manifest_of(cfg.inference_nodes[wildcards.model]),
+        templates=TEMPLATES,
+        examples=EXAMPLES,
+    output:
+        table("outputs"),
+    log:
+        logfile("generate_outputs/{model}"),
+    benchmark:
+        benchmark_of("generate_outputs/{model}")
+    conda:
+        "../../envs/generation.yaml"
+    threads: cfg.serving.threads
+    resources:
+        gpu=GPU,
+    params:
+        settings=node_settings,
+        checkpoint=results(".checkpoints/outputs/{model}"),
+        seed=cfg.seed,
+        code=node_code("generate_outputs"),
+    script:
+        "../scripts/generate_outputs.py"
+
+
+rule measure_quality:
+    """Compare every output with its references."""
+    input:
+        prompts=table("prompts"),
+        outputs=all_outputs(),
+    output:
+        table("reference_quality"),
+    log:
+        logfile("measure_quality"),
+    benchmark:
+        benchmark_of("measure_quality")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        code=code("measure_quality"),
+    script:
+        "../scripts/measure_quality.py"
+
+
+rule average_quality:
+    """Average the reference quality of each inference node, with intervals."""
+    input:
+        table("reference_quality"),
+    output:
+        table("quality"),
+    log:
+        logfile("average_quality"),
+    benchmark:
+        benchmark_of("average_quality")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=BOOTSTRAP,
+        seed=cfg.seed,
+        code=code("average_quality"),
+    script:
+        "../scripts/average_quality.py"

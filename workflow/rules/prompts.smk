@@ -1,0 +1,43 @@
+"""Prompts: drawn from their sources, checked, split, rendered."""
+
+
+def prompt_files(wildcards):
+    """Return the files that the sources read."""
+    return [
+        str(path)
+        for task, settings in cfg.tasks.items()
+        for path in kinds.load("poq.corpus", settings.source.kind).files(
+            settings.source, task
+        )
+    ]
+
+
+rule build_prompts:
+    """Draw, check, split and render the prompts of all tasks."""
+    input:
+        sources=prompt_files,
+        templates=[resource(task.template) for task in cfg.tasks.values()],
+        examples=[resource(task.worked_example) for task in cfg.tasks.values()],
+    output:
+        table("prompts"),
+    log:
+        logfile("build_prompts"),
+    benchmark:
+        benchmark_of("build_prompts")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings={
+            "sources": {
+                task: dump(settings.source) for task, settings in cfg.tasks.items()
+            },
+            "sample": {task: settings.sample for task, settings in cfg.tasks.items()},
+            "calibration": cfg.splits.calibration,
+        },
+        seed=cfg.seed,
+        code=code(
+            "build_prompts",
+            *(f"poq.corpus.{task.source.kind}" for task in cfg.tasks.values()),
+        ),
+    script:
+        "../scripts/build_prompts.py"

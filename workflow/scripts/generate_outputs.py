@@ -1,0 +1,28 @@
+"""Lets one inference node answer all prompts; goes on from the batches that are finished."""
+
+from pathlib import Path
+
+from poq import hardware, provenance, tables
+from poq.checkpoint import Checkpoint
+from poq.generation.run import generate_outputs, load_node
+from poq.models.folder import model_folder
+from poq.stages import stage
+
+with stage(snakemake.log[0]):
+    settings, files = snakemake.params.settings, snakemake.input
+    hardware.use_threads(settings["serving"]["threads"])
+    stamp = provenance.stamp(snakemake.params)
+    texts = dict(
+        zip(settings["limits"], zip(files.templates, files.examples, strict=True), strict=True)
+    )
+    contents = {path: Path(path).read_text() for pair in texts.values() for path in pair}
+    checkpoint = Checkpoint(snakemake.params.checkpoint, stamp | {"texts": contents})
+    folder = model_folder(files.model[0]) if files.model else None
+    outputs = generate_outputs(
+        snakemake.wildcards.model,
+        load_node(settings, texts, folder),
+        tables.read("prompts", files.prompts),
+        checkpoint,
+    )
+    tables.write(outputs, "outputs", snakemake.output[0], stamp)
+    checkpoint.clear()

@@ -1,0 +1,13 @@
+"""Compares every output with its references."""
+
+from poq import provenance, tables
+from poq.reference_quality import reference_quality
+from poq.stages import stage
+
+with stage(snakemake.log[0]):
+    quality = reference_quality(
+        tables.read("outputs", *snakemake.input.outputs),
+        tables.read("prompts", snakemake.input.prompts),
+    )
+    stamp = provenance.stamp(snakemake.params)
+    tables.write(quality, "reference_quality", snakemake.output[0], stamp)

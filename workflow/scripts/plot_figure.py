@@ -1,0 +1,15 @@
+"""Draws one figure, as SVG and PNG, and the table behind it."""
+
+from pathlib import Path
+
+from poq import figures, tables
+from poq.figures.style import save
+from poq.figures.table import html_table
+from poq.stages import stage
+
+with stage(snakemake.log[0]):
+    module = figures.load(snakemake.wildcards.figure)
+    frames = {name: tables.read(name, snakemake.input[name]) for name in module.TABLES}
+    data = module.data(frames, snakemake.params.references)
+    save(module.draw(data), snakemake.output.svg, snakemake.output.png)
+    Path(snakemake.output.html).write_text(html_table(data, module.TITLE), encoding="utf-8")

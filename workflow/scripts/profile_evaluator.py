@@ -1,0 +1,23 @@
+"""Times single requests to one evaluator."""
+
+from poq import hardware, provenance, tables
+from poq.costs import profile_tasks, scoring_calls
+from poq.models.folder import model_folder
+from poq.scoring import load_evaluator
+from poq.stages import stage
+
+with stage(snakemake.log[0]):
+    settings, files = snakemake.params.settings, snakemake.input
+    hardware.use_threads(settings["costs"]["threads"])
+    folder = model_folder(files.model[0]) if files.model else None
+    evaluator, scorer = load_evaluator(settings["evaluator"], folder, hardware.device())
+    prompts = tables.read("prompts", files.prompts)
+    outputs = tables.read("outputs", *files.outputs)
+    profile = profile_tasks(
+        snakemake.wildcards.evaluator,
+        "evaluator",
+        scoring_calls(scorer, evaluator.compares_with, prompts, outputs),
+        seed=snakemake.params.seed,
+        **settings["costs"],
+    )
+    tables.write(profile, "profile", snakemake.output[0], provenance.stamp(snakemake.params))

@@ -1,0 +1,25 @@
+"""Times single requests to one inference node."""
+
+from poq import hardware, provenance, tables
+from poq.costs import generation_calls, profile_tasks
+from poq.generation.run import load_node
+from poq.models.folder import model_folder
+from poq.stages import stage
+
+with stage(snakemake.log[0]):
+    settings, files = snakemake.params.settings, snakemake.input
+    hardware.use_threads(settings["costs"]["threads"])
+    texts = dict(
+        zip(settings["limits"], zip(files.templates, files.examples, strict=True), strict=True)
+    )
+    folder = model_folder(files.model[0]) if files.model else None
+    generator = load_node(settings, texts, folder)
+    prompts = tables.read("prompts", files.prompts)
+    profile = profile_tasks(
+        snakemake.wildcards.model,
+        "inference",
+        generation_calls(generator, prompts),
+        seed=snakemake.params.seed,
+        **settings["costs"],
+    )
+    tables.write(profile, "profile", snakemake.output[0], provenance.stamp(snakemake.params))
