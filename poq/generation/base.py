@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
+import polars as pl
 from pydantic import Field
 
 from poq.prompting import PromptFormat
@@ -91,6 +92,11 @@ class Loader(Protocol):
     def __call__(self, settings: Any, serving: Serving, folder: Path | None) -> Generator:
         """Return the generator; ``folder`` is the model's folder, None without a model."""
         ...
+
+
+def requests(prompts: pl.DataFrame) -> list[Request]:
+    """Return the requests of a prompts table, in its order."""
+    return [Request(*row) for row in prompts.select(Request._fields).iter_rows()]
 
 
 def slices(items: Sequence[T], size: int) -> Iterator[list[T]]:

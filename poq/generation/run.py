@@ -20,6 +20,7 @@ from poq.generation.base import (
     Request,
     Serving,
     ServingSettings,
+    requests,
 )
 from poq.prompting import load_format
 
@@ -49,11 +50,6 @@ def load_node(
     settings = kinds.settings("poq.generation", values["node"])
     generator: Generator = backend.load(settings, serving, folder)
     return generator
-
-
-def requests(prompts: pl.DataFrame) -> list[Request]:
-    """Return the requests of a prompts table, in its order."""
-    return [Request(*row) for row in prompts.select(Request._fields).iter_rows()]
 
 
 def generate_outputs(

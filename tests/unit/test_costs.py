@@ -3,8 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from poq import tables
-from poq.costs import Call, normalize_costs, profile_tasks
+from poq.costs import normalize_costs
 from poq.schema import TABLES
 
 
@@ -49,23 +48,3 @@ def test_costs_are_normalised_within_kind_and_task() -> None:
     assert found["judge"]["tokens_per_second"] is None
     assert found["middle"]["peak_memory"] == 102.0
     assert set(costs.columns) == {column.name for column in TABLES["costs"].columns}
-
-
-def test_profile_measures_each_task_after_the_warm_up(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    done: list[str] = []
-
-    def call(prompt_id: str, task: str) -> Call:
-        def run() -> int:
-            done.append(prompt_id)
-            return 2
-
-        return Call(prompt_id, task, run)
-
-    calls = [call("qa:1", "qa"), call("qa:2", "qa"), call("s:1", "summarization")]
-    profile = profile_tasks("n", "inference", calls, requests=3, warmup=1, threads=1, seed=1)
-    assert profile["task"].to_list() == ["qa"] * 3 + ["summarization"] * 3
-    # Warm-up and requests go through the two prompts in turn: 4 calls, 2 of each.
-    assert sorted(done[:4]) == ["qa:1", "qa:1", "qa:2", "qa:2"]
-    assert done[1:4] == profile["prompt_id"].to_list()[:3]
-    assert profile["seconds"].min() >= 0  # type: ignore[operator]
-    tables.write(profile, "profile", tmp_path / "p.parquet", {})

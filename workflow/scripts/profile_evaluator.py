@@ -1,8 +1,8 @@
 """Times single requests to one evaluator."""
 
 from poq import hardware, provenance, tables
-from poq.costs import profile_tasks, scoring_calls
 from poq.models.folder import model_folder
+from poq.profiling import profile_tasks, scoring_calls
 from poq.scoring import load_evaluator
 from poq.stages import stage
 

@@ -1,9 +1,9 @@
 """Times single requests to one inference node."""
 
 from poq import hardware, provenance, tables
-from poq.costs import generation_calls, profile_tasks
 from poq.generation.run import load_node
 from poq.models.folder import model_folder
+from poq.profiling import generation_calls, profile_tasks
 from poq.stages import stage
 
 with stage(snakemake.log[0]):

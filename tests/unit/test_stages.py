@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from poq.errors import PoqError
+from poq.stages import stage
+
+
+def test_records_go_to_the_log(tmp_path: Path) -> None:
+    with stage(tmp_path / "logs" / "a.log"):
+        logging.getLogger("poq.test").info("half way")
+    assert "half way" in (tmp_path / "logs" / "a.log").read_text()
+
+
+def test_user_error_is_one_message_and_exit_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, stage(tmp_path / "a.log"):
+        raise PoqError("prompts.jsonl, row 3: the context is empty")
+    assert ended.value.code == 1
+    message = "error: prompts.jsonl, row 3: the context is empty"
+    assert capsys.readouterr().err == message + "\n"
+    log = (tmp_path / "a.log").read_text()
+    assert message in log
+    assert "Traceback" not in log
+
+
+def test_other_errors_keep_their_traceback(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), stage(tmp_path / "a.log"):
+        _ = 1 / 0
+    log = (tmp_path / "a.log").read_text()
+    assert "Traceback" in log
+    assert "ZeroDivisionError" in log
+
+
+def test_linear_algebra_runs_on_one_thread(tmp_path: Path) -> None:
+    assert np.ones(2) @ np.ones(2) == 2  # loads the library that threadpool_info looks for
+    with stage(tmp_path / "a.log"):
+        threads = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    assert threads == {1}

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from poq.summary import pooled_reference, summarize
+from tests.conftest import Frames
+
+
+def test_pooled_reference_is_the_common_one_or_token_f1() -> None:
+    assert pooled_reference({"qa": "rougeL", "summarization": "rougeL"}) == "rougeL"
+    assert pooled_reference({"qa": "exact_match", "summarization": "rougeL"}) == "token_f1"
+
+
+def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
+    rewards = frame(
+        "rewards",
+        node=["rich", "poor", "middle", "judge"],
+        kind=["inference"] * 3 + ["evaluator"],
+        task="pooled",
+        rounds=7,
+        reward=[0.9, -0.1, 0.5, 0.8],
+        reward_low=[0.85, -0.2, 0.4, None],
+        reward_high=[0.95, 0.0, 0.6, None],
+    )
+    quality = frame(
+        "quality",
+        model=["rich", "poor"],
+        task="qa",
+        reference="token_f1",
+        n=4,
+        mean=[0.5, 0.25],
+        mean_low=[0.4, 0.2],
+        mean_high=[0.6, 0.3],
+    )
+    reliability = frame(
+        "reliability",
+        evaluator=["judge", "constant", "judge"],
+        task=["qa", "qa", "pooled"],
+        reference="token_f1",
+        compares_with="context",
+        n=8,
+        n_prompts=4,
+        pearson=[0.5, None, 0.4],
+        pearson_low=[0.25, None, 0.3],
+        pearson_high=[0.75, None, 0.5],
+    )
+    frames = {"rewards": rewards, "quality": quality, "reliability": reliability}
+    lines = summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()
+    assert lines[0].startswith("Intervals are 95%")
+    text = [" ".join(line.split()) for line in lines]
+    assert "rich 0.900 [ 0.850, 0.950] 7 rounds" in text
+    assert "poor -0.100 [-0.200, 0.000] 7 rounds" in text
+    assert not any(line.startswith("middle") for line in text)
+    assert "judge 0.800 (no interval) 7 rounds" in text
+    assert "judge 0.500 [ 0.250, 0.750] n = 8 outputs of 4 prompts, compares with context" in text
+    assert "constant undefined n = 8 outputs of 4 prompts, compares with context" in text
+    assert text.index("rich 0.500 [ 0.400, 0.600] n = 4") < text.index(
+        "poor 0.250 [ 0.200, 0.300] n = 4"
+    )
