@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -37,7 +37,12 @@ else:
 TaskName = Literal["qa", "summarization"]
 Reference = Literal["token_f1", "exact_match", "rouge1", "rouge2", "rougeL"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-"""Names become file names: lower-case letters, digits, '.', '_' and '-'."""
+"""Names become file names."""
+_PATTERNS = {
+    r"^[a-z0-9][a-z0-9._-]*$": "lower-case letters, digits, '.', '_' and '-', "
+    "the first a letter or digit",
+    r"^[0-9a-f]{64}$": "64 hexadecimal digits",
+}
 
 
 class TaskSettings(OutputLimits):
@@ -94,7 +99,7 @@ class SimulationSettings(Settings):
         ge=1, description="K, evaluator nodes sampled in a round without replacement."
     )
     evaluators: tuple[str, ...] | None = Field(
-        None, description="Evaluators in the pool; all of `evaluators` if left out."
+        None, min_length=1, description="Evaluators in the pool; all of `evaluators` if left out."
     )
     consensus: ConsensusRule = Field(description="Rule that turns K scores into one.")
 
@@ -158,6 +163,8 @@ def load(values: Mapping[str, Any], where: str) -> Config:
     Raises:
         PoqError: one line for each problem: key, what was found, what was expected.
     """
+    if not_text := next(_keys_that_are_no_text(values), None):
+        raise PoqError(f"{where}: {not_text}: found a key that is no text; put it in quotes")
     try:
         # Through JSON, strict validation takes lists for tuples, yet no text for a number.
         return Config.model_validate_json(json.dumps(values, default=str), strict=True)
@@ -174,7 +181,7 @@ def load_file(path: str | Path) -> Config:
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PoqError(f"{path}: cannot be read as YAML: {error}") from error
     if not isinstance(values, dict):
         raise PoqError(f"{path}: expected a mapping of keys to values")
@@ -186,6 +193,14 @@ def json_schema() -> dict[str, Any]:
     return Config.model_json_schema()
 
 
+def _keys_that_are_no_text(values: Any, path: str = "") -> Iterator[str]:
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            if not isinstance(key, str):
+                yield f"{path}{key}"
+            yield from _keys_that_are_no_text(value, f"{path}{key}.")
+
+
 def _unknown(key: str, found: str, known: Mapping[str, Any]) -> str:
     return f"{key}: found {found!r}; expected one of {', '.join(known) or '(none configured)'}"
 
@@ -195,7 +210,7 @@ def _explain(problem: Any, values: Mapping[str, Any]) -> list[str]:
     kind, context, found = problem["type"], problem.get("ctx", {}), _short(problem["input"])
     if kind == "value_error" and not problem["loc"]:
         return str(context["error"]).split("\n")
-    key = _key(problem["loc"], values)
+    key = _key(problem["loc"], values, kind == "missing")
     if kind == "extra_forbidden":
         return [f"{key}: unknown key; found {found}, expected no such key"]
     if kind == "missing":
@@ -205,22 +220,35 @@ def _explain(problem: Any, values: Mapping[str, Any]) -> list[str]:
         return [f"{key}.{_tag(context)}: found {context['tag']!r}; expected one of {tags}"]
     if kind == "union_tag_not_found":
         return [f"{key}.{_tag(context)}: is missing; expected a value"]
-    message = str(context["error"]) if kind == "value_error" else problem["msg"]
+    message = str(context["error"]) if kind == "value_error" else _in_words(problem)
     expected = message.removeprefix("Input should be ").removeprefix("expected ")
     return [f"{key}: found {found}; expected {expected}"]
 
 
-def _key(location: tuple[str | int, ...], values: Any) -> str:
+def _in_words(problem: Any) -> str:
+    """Return what pydantic expected, in the words of a YAML file."""
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        return _PATTERNS[context["pattern"]]
+    if kind == "too_short":
+        return f"at least {context['min_length']} entry"
+    if kind in ("list_type", "tuple_type"):
+        return "a list"
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        return "a mapping of keys to values"
+    return str(problem["msg"])
+
+
+def _key(location: tuple[str | int, ...], values: Any, missing: bool) -> str:
     """Return a location as a dotted key, without the tags of unions that pydantic puts in."""
     parts = []
     for i, part in enumerate(location):
         try:
             values = values[part]
         except (KeyError, IndexError, TypeError):
-            if i < len(location) - 1:
+            if not missing or i < len(location) - 1:
                 continue
-        if part != "[key]":
-            parts.append(str(part))
+        parts.append(str(part))
     return ".".join(parts)
 
 

@@ -28,11 +28,7 @@ def names(package: str) -> list[str]:
         import_module(f"{package}.{module.name}")
         for module in pkgutil.iter_modules(import_module(package).__path__)
     )
-    return sorted(
-        module.__name__.rsplit(".", 1)[1]
-        for module in modules
-        if getattr(getattr(module, "Settings", None), "__module__", None) == module.__name__
-    )
+    return sorted(module.__name__.rsplit(".", 1)[1] for module in modules if _is_kind(module))
 
 
 def load(package: str, kind: str) -> ModuleType:
@@ -42,12 +38,15 @@ def load(package: str, kind: str) -> ModuleType:
         PoqError: the package has no such kind.
     """
     try:
-        return import_module(f"{package}.{kind}")
+        module = import_module(f"{package}.{kind}")
     except ModuleNotFoundError as error:
         if error.name != f"{package}.{kind}":
             raise
+        module = None
+    if module is None or not _is_kind(module):
         known = ", ".join(names(package))
-        raise PoqError(f"{package}: unknown kind {kind!r}; expected one of {known}") from None
+        raise PoqError(f"{package}: unknown kind {kind!r}; expected one of {known}")
+    return module
 
 
 def settings(package: str, values: Mapping[str, Any]) -> Any:
@@ -61,3 +60,8 @@ def union(package: str) -> Any:
     if len(classes) == 1:
         return classes[0]
     return Annotated[reduce(or_, classes), Field(discriminator="kind")]
+
+
+def _is_kind(module: ModuleType) -> bool:
+    """Tell whether a module defines ``Settings`` itself, rather than importing the name."""
+    return getattr(getattr(module, "Settings", None), "__module__", None) == module.__name__

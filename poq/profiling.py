@@ -15,6 +15,7 @@ from poq.evaluators.base import Scorer, Target
 from poq.generation.base import Generator, Request, requests
 from poq.scoring import raw_values, targets
 from poq.streams import stream
+from poq.tables import with_prompts
 
 
 class Call(NamedTuple):
@@ -41,7 +42,7 @@ def scoring_calls(
     scorer: Scorer, compares_with: Target, prompts: pl.DataFrame, outputs: pl.DataFrame
 ) -> list[Call]:
     """Return the calls that score each output that is not empty, one at a time."""
-    rows = outputs.filter(pl.col("output") != "").join(prompts, on="prompt_id", validate="m:1")
+    rows = with_prompts(outputs.filter(pl.col("output") != ""), prompts)
 
     def call(prompt_id: str, task: str, output: str, texts: list[str]) -> Call:
         def run() -> None:

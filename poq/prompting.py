@@ -47,10 +47,15 @@ def load_format(template: str | Path, example: str | Path, task: str) -> PromptF
     found = set(Template(text).get_identifiers())
     if found != expected:
         raise PoqError(f"{template}: has placeholders {sorted(found)}; expected {sorted(expected)}")
+    if not Template(text).is_valid():
+        raise PoqError(f"{template}: has a '$' that begins no placeholder; write '$$' for a dollar")
     try:
         values = json.loads(Path(example).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise PoqError(f"{example}: is not JSON: {error}") from error
     if not isinstance(values, dict) or sorted(values) != sorted(EXAMPLE_KEYS):
         raise PoqError(f"{example}: expected a JSON object with the keys {', '.join(EXAMPLE_KEYS)}")
+    for key, allowed in (("context", str), ("question", str | None), ("answer", str)):
+        if not isinstance(values[key], allowed):
+            raise PoqError(f"{example}: {key} is {values[key]!r}; expected text")
     return PromptFormat(text, values["context"], values["question"], values["answer"])

@@ -9,6 +9,7 @@ from poq.metrics.rouge import rouge
 from poq.metrics.squad import exact_match, token_f1
 from poq.schema import REFERENCE_METRICS
 from poq.streams import stream
+from poq.tables import with_prompts
 
 
 def reference_quality(outputs: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
@@ -18,7 +19,7 @@ def reference_quality(outputs: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFr
         outputs: table ``outputs`` of one or several nodes.
         prompts: table ``prompts``.
     """
-    joined = outputs.join(prompts, on="prompt_id", validate="m:1")
+    joined = with_prompts(outputs, prompts)
     measured = [
         {
             "token_f1": token_f1(output, references),

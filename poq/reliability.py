@@ -32,7 +32,10 @@ def reliability(
         seed: the run's seed.
     """
     test = scores.filter(pl.col("split") == "test").join(
-        quality.drop("task", "split"), on=["prompt_id", "model"], validate="m:1"
+        quality.drop("task", "split"),
+        on=["prompt_id", "model"],
+        validate="m:1",
+        maintain_order="left",
     )
     by_task = pl.concat([test, test.with_columns(task=pl.lit("pooled"))])
     compared = dict(scales.select("evaluator", "compares_with").unique().iter_rows())

@@ -272,5 +272,6 @@ def data_dictionary() -> str:
 
 def _row(column: Column, key: list[str]) -> str:
     name = f"**{column.name}**" if column.name in key else column.name
-    cells = [name, str(column.dtype), column.unit, column.range_text()]
-    return "| " + " | ".join([*cells, "yes" if column.nullable else "", column.description]) + " |"
+    null = "yes" if column.nullable else ""
+    cells = [name, str(column.dtype), column.unit, column.range_text(), null, column.description]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from poq import kinds
 from poq.evaluators.base import EvaluatorSettings, FixedScale, Scale, Scorer, Target
+from poq.tables import with_prompts
 
 MIDPOINT = 5.0
 
@@ -41,7 +42,7 @@ def score_outputs(
         Tables ``scores`` and ``scales``.
     """
     settings, scorer = load_evaluator(values, folder, device)
-    rows = outputs.join(prompts, on="prompt_id", validate="m:1").sort("prompt_id", "model")
+    rows = with_prompts(outputs, prompts).sort("prompt_id", "model")
     raw = raw_values(scorer, rows["output"].to_list(), targets(rows, settings.compares_with))
     scored = rows.select("prompt_id", "model", "task", "split").with_columns(
         pl.lit(evaluator).alias("evaluator"), pl.Series("raw", raw, nan_to_null=True)
@@ -58,7 +59,9 @@ def score_outputs(
             for (task,), group in scored.group_by("task", maintain_order=True)
         ]
     )
-    joined = scored.join(scales.select("task", "low", "high"), on="task", validate="m:1")
+    joined = scored.join(
+        scales.select("task", "low", "high"), on="task", validate="m:1", maintain_order="left"
+    )
     score = to_scores(*(joined[name].to_numpy() for name in ("raw", "low", "high")))
     return scored.with_columns(pl.Series("score", score)), scales
 

@@ -69,6 +69,18 @@ def read(table: str, *paths: str | Path) -> pl.DataFrame:
     return _checked(frame, contract, ", ".join(map(str, paths))) if len(frames) > 1 else frame
 
 
+def with_prompts(rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+    """Return rows keyed by ``prompt_id`` joined with their prompts, in the order of the rows.
+
+    Raises:
+        PoqError: a row's prompt is not in the prompts table.
+    """
+    unknown = rows.join(prompts, on="prompt_id", how="anti")["prompt_id"].unique().sort()
+    if len(unknown):
+        raise PoqError(f"prompts: {unknown.head(3).to_list()} of {len(unknown)} are missing")
+    return rows.join(prompts, on="prompt_id", validate="m:1", maintain_order="left")
+
+
 def provenance(path: str | Path) -> dict[str, Any]:
     """Return the provenance that a table file carries, with the name of its table.
 
@@ -126,6 +138,13 @@ def _column_problems(values: pl.Series, column: Column) -> Iterator[str]:
         yield f"column {column.name!r} is null in row {_first(values.is_null())}; expected a value"
     if values.dtype.is_float() and values.is_nan().any():
         yield f"column {column.name!r} is NaN in row {_first(values.is_nan())}; use null"
+    if values.dtype.is_float() and values.is_infinite().any():
+        yield f"column {column.name!r} is infinite in row {_first(values.is_infinite())}"
+    if (
+        isinstance(values.dtype, pl.List)
+        and (nulls := values.list.eval(pl.element().is_null()).list.any()).any()
+    ):
+        yield f"column {column.name!r} holds a null in row {_first(nulls)}"
     for bound, outside in ((column.low, values.__lt__), (column.high, values.__gt__)):
         if bound is not None and (bad := outside(bound)).any():
             row = _first(bad)
@@ -152,6 +171,8 @@ def _castable(found: pl.DataType, expected: pl.DataType) -> bool:
         return True
     if isinstance(found, pl.List) and isinstance(expected, pl.List):
         return isinstance(found.inner, pl.Null) or found.inner == expected.inner
+    if found == pl.UInt64:
+        return False  # may not fit
     return (found.is_integer() and expected.is_numeric()) or (
         found.is_float() and expected.is_float()
     )

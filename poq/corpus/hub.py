@@ -36,12 +36,13 @@ def read(settings: Settings, task: str) -> Rows:
         PoqError: the hub cannot be reached, or has no such data set, revision or split.
     """
     from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
 
     where = f"{settings.dataset}@{settings.revision}[{settings.split}]"
     try:
         dataset = load_dataset(
             settings.dataset, settings.name, split=settings.split, revision=settings.revision
         )
-    except (OSError, ValueError) as error:
+    except (DatasetsError, OSError, ValueError) as error:
         raise PoqError(f"data set {where}: cannot be loaded: {error}") from error
     return Rows(dataset.to_list(), where, f"data set {where}")

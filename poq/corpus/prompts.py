@@ -83,7 +83,8 @@ def assign_splits(
     drawn: set[str] = set()
     held = 0
     for index in rng.permutation(len(unique))[:-1]:
-        if held >= calibration * len(contexts):
+        # Rounded, since 0.55 * 100 is 55.00000000000001.
+        if held >= round(calibration * len(contexts), 9):
             break
         drawn.add(unique[index])
         held += sizes[unique[index]]

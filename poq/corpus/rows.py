@@ -69,7 +69,7 @@ def _layout_problems(row: Mapping[str, Any], task: str) -> Iterator[str]:
     for name in COLUMNS[task]:
         if name == "answers":
             yield from _answers_problems(row["answers"])
-        elif name == "id" and isinstance(row[name], int):
+        elif name == "id" and isinstance(row[name], int) and not isinstance(row[name], bool):
             continue
         elif not isinstance(row[name], str):
             yield f"{name} is a {type(row[name]).__name__}; expected text"
@@ -89,6 +89,8 @@ def _answers_problems(answers: Any) -> Iterator[str]:
 def _problems(row: Mapping[str, Any], instance: Instance | None) -> Iterator[str]:
     if instance is None:
         return
+    if not instance.id.strip():
+        yield "the id is empty"
     if not instance.context.strip():
         yield "the context is empty"
     if instance.question is not None and not instance.question.strip():

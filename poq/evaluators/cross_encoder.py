@@ -35,10 +35,17 @@ def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
     Raw values are the activation's range for one label, [0, 1] for a class probability.
 
     Raises:
-        PoqError: ``label`` does not fit the number of labels of the checkpoint.
+        PoqError: the folder holds no sequence-classification model, or ``label`` does not fit the
+            number of its labels.
     """
     from sentence_transformers import CrossEncoder
+    from transformers import AutoConfig
 
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    architectures = config.architectures or []
+    if not any(name.endswith("ForSequenceClassification") for name in architectures):
+        # Loading it all the same would score with a random head.
+        raise PoqError(f"{folder}: holds {architectures}; expected a ...ForSequenceClassification")
     model = CrossEncoder(
         str(folder),
         device=device,

@@ -36,7 +36,8 @@ def weighted_pearson(x: Floats, y: Floats, weights: Floats) -> Floats:
         # Rounding leaves constants a variance of about 1e-32: compare with the scale of the data.
         tiny = (64 * np.finfo(np.float64).eps) ** 2 * total
         flat = (sxx <= tiny * np.square(x).max()) | (syy <= tiny * np.square(y).max())
-        return np.where(flat, np.nan, sxy / np.sqrt(sxx * syy))
+        # Rounding can pass the bounds by one unit in the last place.
+        return np.where(flat, np.nan, np.clip(sxy / np.sqrt(sxx * syy), -1, 1))
 
 
 def weighted_spearman(x: Floats, y: Floats, weights: Floats) -> Floats:
@@ -55,7 +56,7 @@ def weighted_kendall(x: Floats, y: Floats, weights: Floats) -> Floats:
     concordance = total(sign_x * sign_y)
     untied = total(np.abs(sign_x)) * total(np.abs(sign_y))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(untied > 0, concordance / np.sqrt(untied), np.nan)
+        return np.where(untied > 0, np.clip(concordance / np.sqrt(untied), -1, 1), np.nan)
 
 
 def _midranks(values: Floats, weights: Floats) -> Floats:
@@ -94,7 +95,8 @@ def correlations(
         rng: the only source of randomness.
 
     Returns:
-        Method name -> estimate in [-1, 1]; NaN for fewer than two rows or a constant variable.
+        Method name -> estimate in [-1, 1]; NaN for fewer than two rows or a constant variable,
+        an interval of NaN for one prompt.
 
     Raises:
         ValueError: the lengths differ or a value is not finite.
@@ -108,6 +110,11 @@ def correlations(
     if len(xs) < 2:
         return dict.fromkeys(METHODS, Estimate(np.nan, np.nan, np.nan))
     once = np.ones((1, len(xs)))
+    if len(labels) < 2:
+        return {
+            name: Estimate(float(method(xs, ys, once)[0]), np.nan, np.nan)
+            for name, method in METHODS.items()
+        }
     weights = prompt_counts(len(labels), resamples, rng)[:, index]
     return {
         name: interval(float(method(xs, ys, once)[0]), method(xs, ys, weights), confidence)

@@ -1,0 +1,41 @@
+"""Figures: one module a figure, the file name being the figure's name.
+
+Nothing has to be registered; a module of this package is a figure if it has
+
+- ``TITLE: str``: the heading above the figure;
+- ``TABLES: tuple[str, ...]``: names of the tables of ``poq/schema.py`` that it reads;
+- ``data(tables, references) -> pl.DataFrame``: the tidy frame behind the figure, exactly what is
+  drawn, in a fixed order. ``tables`` maps the names in ``TABLES`` to their frames; ``references``
+  maps each task to the reference-quality metric that the configuration chose for it;
+- ``draw(data) -> matplotlib.figure.Figure``: the figure of such a frame, with at least one row.
+
+Figure modules stay cheap to import: plotting libraries are imported inside functions.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from types import ModuleType
+
+from poq.errors import PoqError
+
+
+def names() -> list[str]:
+    """Return the names of all figures, sorted."""
+    modules = (info.name for info in pkgutil.iter_modules(__path__))
+    return sorted(
+        name for name in modules if hasattr(import_module(f"{__name__}.{name}"), "TABLES")
+    )
+
+
+def load(name: str) -> ModuleType:
+    """Return the module of one figure.
+
+    Raises:
+        PoqError: there is no such figure.
+    """
+    known = names()
+    if name not in known:
+        raise PoqError(f"unknown figure {name!r}; expected one of {', '.join(known)}")
+    return import_module(f"{__name__}.{name}")

@@ -1,0 +1,93 @@
+"""How far each evaluator's scores agree with the reference quality, per task and pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from math import nan
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from poq.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLE = "Do evaluators agree with the reference quality?"
+TABLES = ("reliability",)
+COLORS = {"pearson": style.DARK, "spearman": style.LIGHT}
+MARKERS = {"reference-free": "o", "reference-based": "s"}
+
+
+def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
+    """Return one row an evaluator, panel and coefficient.
+
+    Pooled, all tasks share one reference: the chosen one if tasks agree on it, else token F1.
+
+    Returns:
+        ``task`` (or "pooled"), ``reference``, ``compares_with``, ``evaluator``, ``n`` (outputs),
+        ``n_prompts``, ``coefficient`` ("pearson", "spearman"), and ``value``, ``low``, ``high``
+        in [-1, 1], null where undefined. Sorted by panel, ``compares_with``, evaluator.
+    """
+    metrics = set(references.values())
+    pooled = metrics.pop() if len(metrics) == 1 else "token_f1"
+    chosen = pl.DataFrame(
+        {"task": [*references, "pooled"], "reference": [*references.values(), pooled]}
+    )
+    keys = ["task", "reference", "compares_with", "evaluator"]
+    rows = tables["reliability"].join(chosen, on=["task", "reference"])
+    long = [
+        rows.select(
+            *keys, "n", "n_prompts", coefficient=pl.lit(name),
+            value=name, low=f"{name}_low", high=f"{name}_high",
+        )
+        for name in COLORS
+    ]  # fmt: skip
+    return pl.concat(long).sort(style.PANEL_ORDER, *keys[2:], "coefficient")
+
+
+def draw(data: pl.DataFrame) -> Figure:
+    """Return one panel a task and one pooled, with the frame that :func:`data` describes."""
+    evaluators = data.select("compares_with", "evaluator").unique().sort(pl.all())
+    rank = {name: i for i, name in enumerate(evaluators["evaluator"])}
+    tasks = data["task"].unique(maintain_order=True)
+    note = (
+        "Bars: confidence interval, resampling prompts of the test split. Below each name: what "
+        "the evaluator compares\nthe output with; a reference exists offline only. Undefined: "
+        "the scores or the qualities are constant."
+    )
+    with style.theme():
+        figure, axes = style.panels(
+            1, len(tasks), width=3.4, height=1.9 + 0.5 * len(rank), note=note, sharey=True
+        )
+        for panel, task in zip(axes, tasks, strict=True):
+            rows = data.filter(pl.col("task") == task)
+            panel.axvline(0, color=style.INK, linewidth=1)
+            for row in rows.iter_rows(named=True):
+                pearson = row["coefficient"] == "pearson"
+                color = COLORS[row["coefficient"]]
+                y = rank[row["evaluator"]] + (-0.16 if pearson else 0.16)
+                if row["value"] is None:
+                    panel.text(0.05, y, "undefined", color=style.INK, fontsize=8, va="center")
+                    continue
+                marker = MARKERS[_group(row["compares_with"])]
+                style.interval(panel, row["low"], row["high"], y, color=color)
+                style.mark(panel, row["value"], y, marker=marker, color=color, hollow=not pearson)
+            outputs = style.count(rows["n"], "outputs")
+            prompts = style.count(rows["n_prompts"], "prompts")
+            panel.set(xlim=(-1, 1), xlabel=f"correlation with {rows['reference'][0]}\n(-1 to 1)")
+            panel.set_title(f"{task}\n{outputs}, {prompts}")
+        for group, coefficient in product(MARKERS, COLORS):
+            style.mark(
+                axes[0], nan, nan, marker=MARKERS[group], color=COLORS[coefficient],
+                hollow=coefficient == "spearman", label=f"{coefficient.title()}, {group}",
+            )  # fmt: skip
+        style.heading(figure, axes[0], TITLE)
+        style.rows_of(axes[0], [f"{name}\n({what})" for what, name in evaluators.iter_rows()])
+        axes[0].set_ylabel("evaluator")
+    return figure
+
+
+def _group(compares_with: str) -> str:
+    return "reference-based" if compares_with == "reference" else "reference-free"

@@ -1,0 +1,81 @@
+"""What every inference node's quality costs: reference quality against seconds a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from poq.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLE = "What does quality cost?"
+TABLES = ("quality", "costs")
+CLOCK_TICK = 1e-6
+"""Seconds below which a request counts as one microsecond, so that a log axis can show it."""
+
+
+def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
+    """Return one row a task and inference node that has both a quality and a cost.
+
+    Returns:
+        ``task``, ``reference``, ``node``, ``n`` (outputs), ``n_prompts``, ``mean``, ``mean_low``,
+        ``mean_high`` (reference quality in [0, 1], ends null where undefined), ``requests``,
+        ``seconds``, ``seconds_q1``, ``seconds_q3`` (median and quartiles a request, in s, at
+        least 1e-6). Sorted by task and node.
+    """
+    chosen = pl.DataFrame({"task": [*references], "reference": [*references.values()]})
+    quality = tables["quality"].rename({"model": "node"}).join(chosen, on=["task", "reference"])
+    seconds = pl.col("seconds", "seconds_q1", "seconds_q3").clip(lower_bound=CLOCK_TICK)
+    costs = tables["costs"].filter(pl.col("kind") == "inference")
+    joined = quality.join(
+        costs.select("node", "task", seconds, requests="n"), on=["node", "task"], validate="m:1"
+    )
+    return joined.select(
+        "task", "reference", "node", "n", "n_prompts", "mean", "mean_low", "mean_high",
+        "requests", "seconds", "seconds_q1", "seconds_q3",
+    ).sort(style.PANEL_ORDER, "node")  # fmt: skip
+
+
+def draw(data: pl.DataFrame) -> Figure:
+    """Return one panel a task, with the frame that :func:`data` describes; null means no point."""
+    tasks = data["task"].unique(maintain_order=True)
+    nodes = data["node"].unique().sort()
+    looks = dict(zip(nodes, zip(style.shades(len(nodes)), cycle(style.MARKERS)), strict=False))
+    note = (
+        "Vertical bars: confidence interval of the mean, resampling prompts of the test split. "
+        "Horizontal bars: first to third quartile\nof the measured requests. Up and to the left "
+        "is better."
+    )
+    with style.theme():
+        figure, axes = style.panels(len(tasks), 1, width=9, height=3.6, note=note, sharex=True)
+        for panel, task in zip(axes, tasks, strict=True):
+            rows = data.filter(pl.col("task") == task)
+            known = rows.drop_nulls("mean")
+            for row in known.iter_rows(named=True):
+                color, marker = looks[row["node"]]
+                x, y = row["seconds"], row["mean"]
+                style.interval(
+                    panel, row["mean_low"], row["mean_high"], x, color=color, upright=True
+                )
+                style.interval(panel, row["seconds_q1"], row["seconds_q3"], y, color=color)
+                style.mark(panel, x, y, marker=marker, color=color)
+            panel.set_title(heading(task, rows))
+            top = rows.select(pl.max_horizontal("mean", "mean_high").max()).item()
+            panel.set(xscale="log", ylim=(0, 1.15 * (top or 1)))
+            panel.set_ylabel(f"mean reference quality\n({rows['reference'][0]}, 0 to 1)")
+            style.label_points(panel, known.select("seconds", "mean", "node").rows())
+        style.heading(figure, axes[0], TITLE)
+        axes[-1].set_xlabel("median seconds a request at batch size 1 (s, log scale)")
+    return figure
+
+
+def heading(task: str, rows: pl.DataFrame) -> str:
+    """Return a panel's heading: its task and what its nodes were measured on."""
+    outputs, prompts = style.count(rows["n"], "outputs"), style.count(rows["n_prompts"], "prompts")
+    requests = style.count(rows["requests"], "timed requests")
+    return f"{task}: {outputs} of {prompts} and {requests} a node"

@@ -1,0 +1,200 @@
+"""The one place for the style of figures: theme, marks that survive a grey print, files.
+
+Series differ in lightness and in marker, never in hue alone. Functions that draw are called
+inside :func:`theme`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from poq.schema import TASKS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANEL_ORDER = pl.col("task").cast(pl.Enum([*TASKS, "pooled"]))
+"""Sort key of panels: the tasks, then all of them pooled."""
+
+DARK, LIGHT, INK, FAINT = "#0b3c6f", "#e08e0b", "#262626", "#8c8c8c"
+"""Two series colours that colour-blind readers and grey prints tell apart; text; leaders."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+"""Markers of nodes, in order, again from the start if there are more nodes."""
+
+LABEL_GAP = 0.075
+"""Least distance of labels beside a panel, as a share of its height."""
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """Apply the theme inside a ``with`` block, whatever the user's own matplotlib settings."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(sns.axes_style("whitegrid") | sns.plotting_context("paper"))
+        mpl.rcParams.update(
+            {
+                "font.family": "DejaVu Sans",  # comes with matplotlib, so metrics never differ
+                "svg.fonttype": "path",
+                "svg.hashsalt": "poq",
+                "axes.titlelocation": "left",
+                "axes.edgecolor": ".6",
+                "grid.color": ".88",
+                "patch.force_edgecolor": False,
+            }
+        )
+        yield
+
+
+def shades(n: int) -> list[tuple[float, float, float]]:
+    """Return n colours, dark to light in even steps, so that they differ in grey too."""
+    import seaborn as sns
+
+    return list(sns.color_palette("viridis", n + 1)[:n])
+
+
+def panels(
+    rows: int, columns: int, *, width: float, height: float, note: str, **share: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of rows x columns panels, row by row.
+
+    Args:
+        rows: rows of panels, at least 1.
+        columns: columns of panels, at least 1.
+        width: width of one panel, in inches.
+        height: height of one panel, in inches.
+        note: small print below it: what marks and bars are.
+        share: ``sharex`` and ``sharey`` of ``Figure.subplots``.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.supxlabel(note, x=0.01, ha="left", fontsize=8, color=INK)
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **share).flat)
+
+
+def interval(
+    axes: Axes,
+    low: float | None,
+    high: float | None,
+    at: float,
+    *,
+    color: Any,
+    upright: bool = False,
+) -> None:
+    """Draw an interval from low to high at a place of the other axis; nothing if an end is null.
+
+    It need not contain the estimate, which the interval of a bootstrap may miss; that is why it
+    is not drawn as lengths from the estimate.
+    """
+    if low is None or high is None:
+        return
+    ends, places = (low, high), (at, at)
+    x, y = (places, ends) if upright else (ends, places)
+    tick = "_" if upright else "|"
+    axes.plot(x, y, color=color, marker=tick, markersize=5, linewidth=1.2, label="_interval")
+
+
+def mark(
+    axes: Axes,
+    x: float,
+    y: float,
+    *,
+    marker: str,
+    color: Any,
+    hollow: bool = False,
+    label: str = "_mark",
+) -> None:
+    """Draw one estimate, over its interval, as a filled or hollow marker.
+
+    With a NaN place and a label, only the legend shows it.
+    """
+    face = "white" if hollow else color
+    edge = color if hollow else INK
+    axes.plot(
+        [x], [y], linestyle="none", marker=marker, markersize=6.5, markerfacecolor=face,
+        markeredgecolor=edge, markeredgewidth=1.3 if hollow else 0.6, zorder=3, label=label,
+    )  # fmt: skip
+
+
+def heading(figure: Figure, axes: Axes, title: str) -> None:
+    """Put a title above all panels and, under it, the legend of one panel's labelled marks."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, title=title, title_fontproperties={"size": 12, "weight": "bold"},
+        alignment="left", loc="outside upper left", ncols=2, frameon=False, borderpad=0.2,
+    )  # fmt: skip
+
+
+def rows_of(axes: Axes, labels: Sequence[str]) -> None:
+    """Turn the vertical axis into rows 0, 1, ... from the top, one a label."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.45, -0.55)
+
+
+def count(values: pl.Series, noun: str) -> str:
+    """Return a number of things in words, e.g. "48 prompts", or "12 to 48 prompts" if it varies."""
+    numbers = values.to_list()
+    low, high = min(numbers), max(numbers)
+    return f"{low} {noun}" if low == high else f"{low} to {high} {noun}"
+
+
+def label_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+    """Write names to the right of a panel, as high as their points, led there by thin lines.
+
+    Names keep :data:`LABEL_GAP` between them, so they never overlap; with more names than fit,
+    they run past the top of the panel. The limits of the axes must stand.
+
+    Args:
+        axes: the panel, with a linear vertical axis.
+        points: place on both axes, and name, of each point.
+    """
+    ordered = sorted(points, key=lambda point: (-point[1], point[2]))
+    bottom, top = axes.get_ylim()
+    heights = [(y - bottom) / (top - bottom) for _, y, _ in ordered]
+    for i in range(1, len(heights)):
+        heights[i] = min(heights[i], heights[i - 1] - LABEL_GAP)
+    for i in reversed(range(len(heights))):
+        below = heights[i + 1] + LABEL_GAP if i + 1 < len(heights) else 0
+        heights[i] = max(heights[i], below)
+    for (x, y, name), height in zip(ordered, heights, strict=True):
+        axes.annotate(
+            name, (x, y), xytext=(1.02, height), textcoords="axes fraction", color=INK, zorder=1,
+            fontsize=8, va="center",
+            arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.6, "relpos": (0, 0.5)},
+        )  # fmt: skip
+
+
+def save(figure: Figure, svg: str | Path, png: str | Path) -> None:
+    """Write a figure as SVG and as PNG (160 dpi); equal figures give equal bytes.
+
+    The files appear under their names only when complete; their folders must exist.
+    """
+    with theme():
+        # A layout that is computed again drifts: fix it, for both files and for the next call.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        _write(Path(svg), lambda path: _export(figure, path, "svg", {"Date": None}))
+        _write(Path(png), lambda path: _export(figure, path, "png", {"Software": None}))
+
+
+def _export(figure: Figure, path: Path, form: str, metadata: dict[str, None]) -> None:
+    figure.savefig(path, format=form, dpi=160, bbox_inches="tight", metadata=metadata)
+
+
+def _write(target: Path, export: Callable[[Path], None]) -> None:
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    export(partial)
+    partial.replace(target)

@@ -1,0 +1,52 @@
+"""The data behind a figure as a page that any browser shows."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+STYLE = """
+body { font-family: sans-serif; color: #262626; margin: 2em; }
+table { border-collapse: collapse; font-size: 0.9em; }
+th, td { padding: 0.3em 0.8em; text-align: left; border-bottom: 1px solid #ddd; }
+th { border-bottom: 2px solid #262626; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+tbody tr:nth-child(even) { background: #f5f5f5; }
+"""
+
+
+def html_table(frame: pl.DataFrame, title: str) -> str:
+    """Return a self-contained HTML page with a table.
+
+    Fractions are rounded to 3 significant digits, null is an em dash; all text is escaped.
+
+    Args:
+        frame: the rows, of texts and numbers; may be empty.
+        title: heading of the page, plain text.
+    """
+    header = "".join(f"<th>{escape(name)}</th>" for name in frame.columns)
+    rows = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in frame.iter_rows())
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n<table>\n<thead><tr>{header}</tr></thead>\n"
+        f"<tbody>\n{rows}\n</tbody>\n</table>\n</body>\n</html>\n"
+    )
+
+
+def rounded(value: float) -> str:
+    """Return a number with 3 significant digits and no exponent, e.g. "0.0000203", "11900"."""
+    return np.format_float_positional(value, precision=3, fractional=False, trim="-")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return '<td class="number">\u2014</td>'
+    if isinstance(value, float):
+        return f'<td class="number">{rounded(value)}</td>'
+    if isinstance(value, int):
+        return f'<td class="number">{value}</td>'
+    return f"<td>{escape(str(value))}</td>"

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from hypothesis import settings
+
+from poq.schema import TABLES, Column
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("repeatable")
+
+Frames = Callable[..., pl.DataFrame]
+ROOT = Path(__file__).parent.parent
+_CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Root of the repository."""
+    return ROOT
+
+
+@pytest.fixture
+def demo_config() -> dict[str, Any]:
+    """config/config.yaml, parsed: a copy to change at will."""
+    values: dict[str, Any] = copy.deepcopy(_CONFIG)
+    return values
+
+
+@pytest.fixture(scope="session")
+def frame() -> Frames:
+    """Make a frame that fulfils a table's contract; columns that are not given get a default.
+
+    A list gives a column's rows; any other value stands in every row.
+    """
+
+    def make(table: str, **columns: Any) -> pl.DataFrame:
+        contract = TABLES[table].columns
+        height = max((len(v) for v in columns.values() if isinstance(v, list)), default=1)
+        rows = {c.name: columns.get(c.name, _default(c)) for c in contract}
+        data = {n: v if isinstance(v, list) else [v] * height for n, v in rows.items()}
+        return pl.DataFrame(data, schema={c.name: c.dtype for c in contract})
+
+    return make
+
+
+def _default(column: Column) -> Any:
+    if column.nullable:
+        return None
+    if column.values is not None:
+        return column.values[0]
+    if isinstance(column.dtype, pl.List):
+        return ("a reference",)
+    return {"String": "x", "Float64": 0.5, "Int64": 1, "Boolean": False}[str(column.dtype)]

@@ -1,0 +1,122 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from poq import tables
+from poq.corpus.prompts import assign_splits, build_prompts
+from poq.errors import PoqError
+from poq.prompting import PromptFormat
+
+FORMATS = {
+    "qa": PromptFormat("$context? $question", "", None, ""),
+    "summarization": PromptFormat("Sum up $context", "", None, ""),
+}
+Build = Callable[..., pl.DataFrame]
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Build prompts of 6 passages with 2 questions each and of 5 articles."""
+    questions = [
+        {
+            "id": f"{passage}-{number}",
+            "context": f"passage {passage}",
+            "question": f"question {number}",
+            "answers": {"text": ["passage"], "answer_start": [0]},
+        }
+        for passage in range(6)
+        for number in range(2)
+    ]
+    articles = [{"id": i, "article": f"article {i}", "highlights": f"h {i}"} for i in range(5)]
+    monkeypatch.chdir(tmp_path)
+    for name, rows in (("qa", questions), ("summarization", articles)):
+        Path(f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    def make(
+        tasks: tuple[str, ...] = ("qa", "summarization"),
+        sample: dict[str, int | None] | None = None,
+        seed: int = 1,
+    ) -> pl.DataFrame:
+        sources = {task: {"kind": "local", "path": f"{task}.jsonl"} for task in tasks}
+        drawn: dict[str, Any] = {**dict.fromkeys(tasks), **(sample or {})}
+        return build_prompts(sources, drawn, FORMATS, 0.4, seed)
+
+    return make
+
+
+def test_rows_of_all_tasks_fulfil_the_contract(build: Build, tmp_path: Path) -> None:
+    found = build()
+    tables.write(found, "prompts", tmp_path / "prompts.parquet", {})
+    assert found["task"].value_counts().sort("task").rows() == [("qa", 12), ("summarization", 5)]
+    first = found.row(0, named=True)
+    assert first.pop("source").startswith("qa.jsonl@sha256:")
+    assert first.pop("split") in ("calibration", "test")
+    assert first == {
+        "prompt_id": "qa:0-0",
+        "task": "qa",
+        "question": "question 0",
+        "context": "passage 0",
+        "references": ["passage"],
+        "prompt": "passage 0? question 0",
+    }
+    last = found.row(-1, named=True)
+    assert (last["prompt_id"], last["question"], last["prompt"], last["references"]) == (
+        "summarization:4", None, "Sum up article 4", ["h 4"],
+    )  # fmt: skip
+
+
+def test_a_sample_keeps_the_order_of_the_source(build: Build) -> None:
+    ids = build(sample={"qa": 7}).filter(pl.col("task") == "qa")["prompt_id"].to_list()
+    assert len(ids) == len(set(ids)) == 7
+    assert ids == sorted(ids)
+
+
+def test_the_seed_decides_sample_and_split(build: Build) -> None:
+    sample = {"qa": 6, "summarization": 3}
+    assert build(sample=sample, seed=1).equals(build(sample=sample, seed=1))
+    assert not build(sample=sample, seed=1).equals(build(sample=sample, seed=2))
+
+
+def test_a_task_is_drawn_alike_whatever_the_others(build: Build) -> None:
+    both = build(sample={"qa": 6}).filter(pl.col("task") == "qa")
+    assert both.equals(build(("qa",), sample={"qa": 6}))
+
+
+def test_splits_are_made_in_each_task(build: Build) -> None:
+    # Whole passages of 2 until 0.4 * 12 = 4.8 are held: 6. Whole articles until 0.4 * 5 = 2.
+    calibration = build().filter(pl.col("split") == "calibration")
+    counts = calibration["task"].value_counts().sort("task")
+    assert counts.rows() == [("qa", 6), ("summarization", 2)]
+
+
+def test_a_sample_larger_than_the_source_is_refused(build: Build) -> None:
+    with pytest.raises(PoqError) as error:
+        build(sample={"qa": 13})
+    assert str(error.value) == "qa.jsonl: has 12 rows; expected at least the sample of 13"
+
+
+def test_one_split_is_never_empty() -> None:
+    # one context holds nearly all: whichever is drawn first, the other stays for the test
+    for seed in range(10):
+        found = assign_splits(["large"] * 99 + ["small"], 0.999, rng(seed))
+        assert set(found) == {"calibration", "test"}
+
+
+def test_a_share_that_can_be_had_is_had() -> None:
+    found = assign_splits([str(i) for i in range(100)], 0.55, rng())
+    assert found.count("calibration") == 55
+
+
+@pytest.mark.parametrize(("contexts", "count"), [(["same"] * 4, 1), ([], 0)])
+def test_a_single_context_is_refused(contexts: list[str], count: int) -> None:
+    with pytest.raises(PoqError, match=f"^prompts: {count} distinct context; expected at least"):
+        assign_splits(contexts, 0.5, rng())

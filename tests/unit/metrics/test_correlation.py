@@ -1,0 +1,117 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from poq.metrics.bootstrap import Estimate
+from poq.metrics.correlation import METHODS, correlations
+
+nan = float("nan")
+
+
+def correlate(
+    x: Sequence[float], y: Sequence[float], prompts: Sequence[str | int] | None = None
+) -> dict[str, Estimate]:
+    """Correlations with every row its own prompt unless prompts are given."""
+    labels = np.arange(len(x)) if prompts is None else np.array(prompts)
+    rng = np.random.default_rng(3)
+    return correlations(x, y, labels, resamples=200, confidence=0.9, rng=rng)
+
+
+def values(x: Sequence[float], y: Sequence[float]) -> tuple[float, ...]:
+    found = correlate(x, y)
+    return tuple(found[name].value for name in ("pearson", "spearman", "kendall"))
+
+
+def test_permutation_of_ranks() -> None:
+    # Pearson and Spearman agree: 1 - 6 * (1 + 1 + 1 + 1) / (5 * 24) = 0.8; Kendall: 8 pairs of 10
+    # concordant, 2 discordant.
+    assert values([1, 2, 3, 4, 5], [2, 1, 4, 3, 5]) == pytest.approx((0.8, 0.8, 0.6))
+
+
+def test_ties() -> None:
+    # Pearson: sxy = 2, sxx = 2.75, syy = 2. Spearman: midranks 1.5 1.5 3 4 and 1 2.5 2.5 4,
+    # sxy = 3.75, sxx = syy = 4.5. Kendall's tau-b: 4 concordant, 1 tie on either side of 6 pairs,
+    # 4 / sqrt(5 * 5).
+    expected = (2 / np.sqrt(5.5), 3.75 / 4.5, 0.8)
+    assert values([1, 1, 2, 3], [1, 2, 2, 3]) == pytest.approx(expected)
+
+
+def test_monotone_but_not_linear() -> None:
+    # Pearson: x -1.5 -0.5 0.5 1.5; y 1 8 27 64 minus 25; sxy = 36 + 8.5 + 1 + 58.5 = 104,
+    # sxx = 5, syy = 576 + 289 + 4 + 1521 = 2390
+    expected = (104 / np.sqrt(5 * 2390), 1, 1)
+    assert values([1, 2, 3, 4], [1, 8, 27, 64]) == pytest.approx(expected)
+
+
+def test_two_rows_in_opposite_order() -> None:
+    assert values([0, 1], [3, 2]) == pytest.approx((-1, -1, -1))
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ([], []),
+        ([1], [2]),
+        ([5, 5, 5], [1, 2, 3]),
+        ([1, 2, 3], [0, 0, 0]),
+        ([0.1] * 7, [0.7] * 7),  # whose sums are not exact
+    ],
+    ids=["no row", "one row", "constant x", "constant y", "both constant"],
+)
+def test_undefined_is_nan_never_zero(x: list[float], y: list[float]) -> None:
+    found = correlate(x, y)
+    assert set(found) == set(METHODS)
+    assert all(np.isnan(end) for estimate in found.values() for end in estimate)
+
+
+def test_a_variable_that_varies_by_rounding_is_constant_to_pearson() -> None:
+    assert np.isnan(correlate([0.1 + 0.2, 0.3, 0.3], [1, 2, 3])["pearson"].value)
+
+
+def test_resamples_that_are_constant_are_left_out() -> None:
+    # of three prompts, one resample in nine holds one of them thrice; all others give 1
+    for estimate in correlate([0, 1, 2], [0, 1, 2]).values():
+        assert estimate == pytest.approx((1, 1, 1))
+
+
+def test_one_prompt_has_no_interval() -> None:
+    for estimate in correlate([1, 2, 3], [1, 3, 2], ["a", "a", "a"]).values():
+        assert np.isnan(estimate.low)
+        assert np.isnan(estimate.high)
+
+
+def test_interval_resamples_prompts_not_rows() -> None:
+    x, y = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 1.0, 4.0, 3.0, 6.0, 5.0]
+    once = correlate(x, y)
+    tripled = correlate(x * 3, y * 3, list(range(6)) * 3)
+    for name in ("pearson", "spearman"):
+        # every prompt three times: the same value and, drawn with the same numbers, the same ends
+        assert tripled[name] == pytest.approx(once[name])
+    as_rows = correlate(x * 3, y * 3)
+    assert as_rows["pearson"].high - as_rows["pearson"].low < (
+        once["pearson"].high - once["pearson"].low
+    )
+
+
+def test_estimates_of_perfect_agreement_stay_in_their_range() -> None:
+    x = np.arange(7) / 10
+    for sign in (1, -1):
+        for estimate in correlate(list(x), list(sign * (2 * x + 1))).values():
+            assert all(-1 <= end <= 1 for end in estimate)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "prompts", "message"),
+    [
+        ([1, 2], [1, 2, 3], [1, 2], "lengths differ: 2 x, 3 y, 2 prompts"),
+        ([1, 2], [1, 2], [1, 2, 3], "lengths differ: 2 x, 2 y, 3 prompts"),
+        ([1, nan], [1, 2], [1, 2], "finite"),
+        ([1, 2], [1, float("inf")], [1, 2], "finite"),
+    ],
+)
+def test_malformed_input_is_refused(
+    x: list[float], y: list[float], prompts: list[int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        correlate(x, y, prompts)

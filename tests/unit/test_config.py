@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from poq import config, kinds
+from poq.errors import PoqError
+
+ABSENT = object()
+NAME = "lower-case letters, digits, '.', '_' and '-', the first a letter or digit"
+LEXICAL = {"kind": "lexical", "compares_with": "context", "scale": {"method": "fitted"}}
+TASK = {
+    "source": {"kind": "packaged"},
+    "template": "t.txt",
+    "worked_example": "e.json",
+    "max_output_tokens": 8,
+}
+Change = Callable[[str, Any], dict[str, Any]]
+
+
+@pytest.fixture
+def change(demo_config: dict[str, Any]) -> Change:
+    """Set (or with ABSENT remove) the value at a path like ``tasks/qa/sample``."""
+
+    def apply(path: str, value: Any) -> dict[str, Any]:
+        *parents, last = path.split("/")
+        section = reduce(lambda values, key: values[key], parents, demo_config)
+        if value is ABSENT:
+            del section[last]
+        else:
+            section[last] = value
+        return demo_config
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        # unknown keys, at every depth
+        ("colour", "red", "colour: unknown key; found 'red', expected no such key"),
+        (
+            "bootstrap/resample",
+            100,
+            "bootstrap.resample: unknown key; found 100, expected no such key",
+        ),
+        (
+            "tasks/qa/source/file",
+            "a.jsonl",
+            "tasks.qa.source.file: unknown key; found 'a.jsonl', expected no such key",
+        ),
+        (
+            "evaluators/minilm-reference/scale/mid",
+            0.5,
+            "evaluators.minilm-reference.scale.mid: unknown key; found 0.5, expected no such key",
+        ),
+        (
+            "models/smollm2-135m-instruct/files/model.gguf/md5",
+            "abc",
+            "models.smollm2-135m-instruct.files.model.gguf.md5: unknown key; found 'abc', "
+            "expected no such key",
+        ),
+        # missing keys
+        ("seed", ABSENT, "seed: is missing; expected a value"),
+        ("splits", ABSENT, "splits: is missing; expected a value"),
+        (
+            "evaluators/minilm-reference/scale/low",
+            ABSENT,
+            "evaluators.minilm-reference.scale.low: is missing; expected a value",
+        ),
+        (
+            "evaluators/lexical-context/kind",
+            ABSENT,
+            "evaluators.lexical-context.kind: is missing; expected a value",
+        ),
+        (
+            "tasks/qa/source",
+            {"kind": "hub", "dataset": "rajpurkar/squad", "split": "validation"},
+            "tasks.qa.source.revision: is missing; expected a value",
+        ),
+        # wrong types
+        ("reward/alpha", "high", "reward.alpha: found 'high'; expected a valid number"),
+        ("seed", "42", "seed: found '42'; expected a valid integer"),
+        ("seed", True, "seed: found True; expected a valid integer"),
+        ("seed", 1.5, "seed: found 1.5; expected a valid integer"),
+        ("reward/alpha", False, "reward.alpha: found False; expected a valid number"),
+        ("run", 20251218, "run: found 20251218; expected a valid string"),
+        (
+            "tasks/qa/stop",
+            ["\n", 3],
+            "tasks.qa.stop.1: found 3; expected a valid string",
+        ),
+        # numbers out of range
+        ("seed", -1, "seed: found -1; expected greater than or equal to 0"),
+        ("reward/beta", -0.3, "reward.beta: found -0.3; expected greater than or equal to 0"),
+        ("reward/beta", math.nan, "reward.beta: found nan; expected a finite number"),
+        ("reward/beta", math.inf, "reward.beta: found inf; expected a finite number"),
+        ("splits/calibration", 40, "splits.calibration: found 40; expected less than 1"),
+        ("bootstrap/confidence", 95, "bootstrap.confidence: found 95; expected less than 1"),
+        ("tasks/qa/sample", 1, "tasks.qa.sample: found 1; expected greater than or equal to 2"),
+        (
+            "evaluators/minilm-context/scale/low_quantile",
+            0.7,
+            "evaluators.minilm-context.scale.low_quantile: found 0.7; expected less than 0.5",
+        ),
+        # names of something that is not there
+        (
+            "inference_nodes/smollm2-bf16/model",
+            "smollm",
+            "inference_nodes.smollm2-bf16.model: found 'smollm'; expected one of {models}",
+        ),
+        (
+            "evaluators/minilm-reference/model",
+            "minilm",
+            "evaluators.minilm-reference.model: found 'minilm'; expected one of {models}",
+        ),
+        (
+            "simulation/evaluators",
+            ["minilm-context", "minilm", "static-context"],
+            "simulation.evaluators: found 'minilm'; expected one of {evaluators}",
+        ),
+        (
+            "evaluators/lexical-context/compares_with",
+            "answer",
+            "evaluators.lexical-context.compares_with: found 'answer'; expected 'reference', "
+            "'question', 'context' or 'question+context'",
+        ),
+        (
+            "tasks/qa/reference",
+            "bleu",
+            "tasks.qa.reference: found 'bleu'; expected 'token_f1', 'exact_match', 'rouge1', "
+            "'rouge2' or 'rougeL'",
+        ),
+        (
+            "tasks/translation",
+            TASK,
+            "tasks.translation: found 'translation'; expected 'qa' or 'summarization'",
+        ),
+        (
+            "evaluators/minilm-reference/scale/method",
+            "guess",
+            "evaluators.minilm-reference.scale.method: found 'guess'; expected one of fixed, "
+            "fitted",
+        ),
+        # contradictions
+        (
+            "simulation/evaluators",
+            ["minilm-context", "minilm-context", "lexical-context"],
+            "simulation.evaluators: found ['minilm-context', 'minilm-context', "
+            "'lexical-context']; expected no name twice",
+        ),
+        (
+            "simulation/evaluators_per_round",
+            99,
+            "simulation.evaluators_per_round: found 99; expected at most the number of "
+            "evaluators in the pool, {pool}",
+        ),
+        (
+            "tasks/qa/source",
+            {"kind": "local", "path": "a.csv"},
+            "tasks.qa.source.path: found 'a.csv'; expected a file ending in .jsonl or .parquet",
+        ),
+        # messages that a newcomer cannot read yet
+        (
+            "evaluators/minilm-reference/scale/low",
+            2,
+            "evaluators.minilm-reference.scale: found {{'method': 'fixed', 'low': 2, 'high': 1}}; "
+            "expected low below high",
+        ),
+        (
+            "inference_nodes/smollm2-bf16",
+            {"kind": "transformers", "model": "gemma-3-270m", "top_p": 0.9},
+            "inference_nodes.smollm2-bf16: found {{'kind': 'transformers', 'model': "
+            "'gemma-3-270m', 'top_p': 0.9}}; expected no top_p at temperature 0, where it has no "
+            "effect",
+        ),
+        (
+            "run",
+            "My Run",
+            f"run: found 'My Run'; expected {NAME}",
+        ),
+        (
+            "evaluators/Mini LM",
+            LEXICAL,
+            f"evaluators.Mini LM: found 'Mini LM'; expected {NAME}",
+        ),
+        (
+            "evaluators",
+            {},
+            "evaluators: found {{}}; expected at least 1 entry",
+        ),
+        (
+            "tasks/qa/stop",
+            "\n",
+            "tasks.qa.stop: found '\\n'; expected a list",
+        ),
+        (
+            "tasks/qa/source",
+            "packaged",
+            "tasks.qa.source: found 'packaged'; expected a mapping of keys to values",
+        ),
+        (
+            "simulation/evaluators",
+            [],
+            "simulation.evaluators: found []; expected at least 1 entry",
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(change: Change, path: str, value: Any, message: str) -> None:
+    values = change(path, value)
+    names = {key: ", ".join(values[key]) for key in ("models", "evaluators")}
+    pool = len(values["evaluators"])
+    with pytest.raises(PoqError) as error:
+        config.load(values, "my.yaml")
+    assert str(error.value) == "my.yaml: " + message.format(**names, pool=pool)
+
+
+@pytest.mark.parametrize(
+    ("path", "package"),
+    [
+        ("tasks/qa/source", "poq.corpus"),
+        ("models/gemma-3-270m", "poq.models"),
+        ("inference_nodes/lead", "poq.generation"),
+        ("evaluators/lexical-context", "poq.evaluators"),
+        ("simulation/consensus", "poq.consensus"),
+    ],
+)
+def test_an_unknown_kind_is_told_with_the_known_ones(
+    change: Change, path: str, package: str
+) -> None:
+    known = kinds.names(package)
+    expected = f"one of {', '.join(known)}" if len(known) > 1 else f"{known[0]!r}"
+    with pytest.raises(PoqError) as error:
+        config.load(change(f"{path}/kind", "magic"), "my.yaml")
+    key = path.replace("/", ".")
+    assert str(error.value) == f"my.yaml: {key}.kind: found 'magic'; expected {expected}"
+
+
+def test_every_mistake_has_its_line(change: Change) -> None:
+    change("colour", "red")
+    with pytest.raises(PoqError) as error:
+        config.load(change("reward/alpha", "high"), "my.yaml")
+    assert sorted(str(error.value).split("\n")) == [
+        "my.yaml: colour: unknown key; found 'red', expected no such key",
+        "my.yaml: reward.alpha: found 'high'; expected a valid number",
+    ]
+
+
+def test_unknown_names_are_all_told_at_once(change: Change) -> None:
+    change("inference_nodes/smollm2-hot/model", "x")
+    with pytest.raises(PoqError) as error:
+        config.load(change("simulation/evaluators", ["y", "y", "y"]), "my.yaml")
+    keys = [line.split(": ")[1] for line in str(error.value).split("\n")]
+    assert keys == ["inference_nodes.smollm2-hot.model", *["simulation.evaluators"] * 4]
+
+
+def test_long_values_are_cut(change: Change) -> None:
+    with pytest.raises(PoqError) as error:
+        config.load(change("reward/alpha", "x" * 100), "my.yaml")
+    assert f"found '{'x' * 76}...; expected" in str(error.value)
+
+
+def test_a_name_that_yaml_reads_as_a_number_must_be_quoted(change: Change) -> None:
+    values = change("evaluators", {1: {**LEXICAL, "typo": 0}, "lexical-context": LEXICAL})
+    message = "my.yaml: evaluators.1: found a key that is no text; put it in quotes"
+    with pytest.raises(PoqError, match=f"^{message}$"):
+        config.load(values, "my.yaml")
+
+
+def test_the_demo_loads(root: Path) -> None:
+    found = config.load_file(root / "config" / "config.yaml")
+    assert found.run == "demo"
+    assert found.pool() == tuple(found.evaluators)
+    assert found.tasks["qa"].stop == ("\n",)
+
+
+def test_a_pool_may_be_chosen(change: Change) -> None:
+    values = change(
+        "simulation/evaluators", ["static-context", "lexical-context", "minilm-context"]
+    )
+    found = config.load(values, "my.yaml")
+    assert found.pool() == ("static-context", "lexical-context", "minilm-context")
+
+
+def test_what_is_left_out_has_its_default(change: Change) -> None:
+    for path in ("tasks/qa/sample", "tasks/qa/reference", "tasks/qa/stop", "model_cache"):
+        values = change(path, ABSENT)
+    found = config.load(values, "my.yaml")
+    task = found.tasks["qa"]
+    assert (task.sample, task.reference, task.stop) == (None, "token_f1", ())
+    assert found.model_cache == "cache/models"
+
+
+def test_a_whole_number_is_a_number(change: Change) -> None:
+    assert config.load(change("reward/alpha", 2), "my.yaml").reward.alpha == 2.0
+
+
+def test_the_values_survive_a_round_trip(change: Change, tmp_path: Path) -> None:
+    values = change("seed", 5)
+    path = tmp_path / "my.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert config.load_file(path) == config.load(values, "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read as YAML: .*No such file"),
+        (b"seed: [1\n", "cannot be read as YAML: "),
+        (b"- seed\n", "expected a mapping of keys to values$"),
+        (b"", "expected a mapping of keys to values$"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"2025-01-01: x\n", "2025-01-01"),
+    ],
+    ids=["missing", "not YAML", "list", "empty", "not UTF-8", "date as key"],
+)
+def test_a_file_that_is_no_configuration_is_refused(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "my.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PoqError, match=r"my\.yaml: " + message):
+        config.load_file(path)

@@ -1,0 +1,115 @@
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from poq import tables
+from poq.reliability import reliability
+from poq.schema import REFERENCE_METRICS
+from tests.conftest import Frames
+
+QUALITY = [0.1, 0.2, 0.3, 0.4, 0.5]
+SCORES = [2.0, 1.0, 4.0, 3.0, 5.0]
+
+
+@pytest.fixture
+def evidence(frame: Frames) -> dict[str, pl.DataFrame]:
+    """Two evaluators on two tasks; "flat" gives every output the same score.
+
+    On the calibration split the order is reversed, to show if it is used.
+    """
+    keys = {
+        "prompt_id": [f"{task}{i}" for task in "qs" for i in range(7)],
+        "model": ["m"] * 14,
+        "task": ["qa"] * 7 + ["summarization"] * 7,
+        "split": (["test"] * 5 + ["calibration"] * 2) * 2,
+    }
+    rows = {"varied": [*SCORES, 9.0, 0.0] * 2, "flat": [5.0] * 14}
+    return {
+        "scores": pl.concat(
+            [
+                frame("scores", **keys, evaluator=name, raw=0.0, score=score)
+                for name, score in rows.items()
+            ]
+        ),
+        "scales": frame(
+            "scales",
+            evaluator=["varied", "varied", "flat", "flat"],
+            task=["qa", "summarization"] * 2,
+            compares_with=["reference", "reference", "context", "context"],
+        ),
+        "quality": frame(
+            "reference_quality",
+            **keys,
+            token_f1=[*QUALITY, 0.0, 1.0] * 2,
+            exact_match=0.0,
+            rouge1=[*QUALITY[::-1], 0.0, 0.0] * 2,
+        ),
+    }
+
+
+def estimate(evidence: dict[str, pl.DataFrame], seed: int) -> pl.DataFrame:
+    return reliability(
+        evidence["scores"], evidence["scales"], evidence["quality"],
+        resamples=100, confidence=0.9, seed=seed,
+    )  # fmt: skip
+
+
+def rows(evidence: dict[str, pl.DataFrame], seed: int = 1) -> dict[Any, dict[str, Any]]:
+    found = estimate(evidence, seed)
+    return {
+        (row["evaluator"], row["task"], row["reference"]): row
+        for row in found.iter_rows(named=True)
+    }
+
+
+def test_correlations_of_the_test_split(evidence: dict[str, pl.DataFrame]) -> None:
+    found = rows(evidence)
+    assert len(found) == 2 * 3 * len(REFERENCE_METRICS)
+    # ranks 2 1 4 3 5 against 1 2 3 4 5: rho 1 - 6 * 4 / 120 = 0.8, tau (8 - 2) / 10 = 0.6
+    for task, n in (("qa", 5), ("summarization", 5), ("pooled", 10)):
+        row = found["varied", task, "token_f1"]
+        assert (row["n"], row["n_prompts"], row["compares_with"]) == (n, n, "reference")
+        assert (row["pearson"], row["spearman"]) == pytest.approx((0.8, 0.8))
+        assert row["pearson_low"] <= row["pearson"] <= row["pearson_high"]
+    assert found["varied", "qa", "token_f1"]["kendall"] == pytest.approx(0.6)
+    # The same values twice: 4 * 8 concordant and 4 * 2 discordant of 45 pairs, 5 tied in both:
+    # (32 - 8) / 40
+    assert found["varied", "pooled", "token_f1"]["kendall"] == pytest.approx(0.6)
+    assert found["varied", "qa", "rouge1"]["spearman"] == pytest.approx(-0.8)
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "reference"),
+    [("flat", "token_f1"), ("varied", "exact_match"), ("flat", "exact_match")],
+)
+def test_constants_give_null_never_zero(
+    evidence: dict[str, pl.DataFrame], evaluator: str, reference: str
+) -> None:
+    row = rows(evidence)[evaluator, "pooled", reference]
+    assert row["n"] == 10
+    for name in ("pearson", "spearman", "kendall"):
+        assert [row[f"{name}{end}"] for end in ("", "_low", "_high")] == [None] * 3
+
+
+def test_outputs_of_one_prompt_are_one_prompt(evidence: dict[str, pl.DataFrame]) -> None:
+    for name in ("scores", "quality"):
+        other = evidence[name].with_columns(model=pl.lit("n"))
+        evidence[name] = pl.concat([evidence[name], other])
+    row = rows(evidence)["varied", "qa", "token_f1"]
+    assert (row["n"], row["n_prompts"]) == (10, 5)
+
+
+def test_the_seed_decides_and_other_evaluators_do_not(evidence: dict[str, pl.DataFrame]) -> None:
+    key = ("varied", "qa", "token_f1")
+    before = rows(evidence)[key]
+    assert rows(evidence, seed=2)[key] != before
+    evidence["scores"] = evidence["scores"].filter(pl.col("evaluator") == "varied")
+    assert rows(evidence)[key] == before
+
+
+def test_the_result_fulfils_its_contract(evidence: dict[str, pl.DataFrame], tmp_path: Path) -> None:
+    found = estimate(evidence, 1)
+    tables.write(found, "reliability", tmp_path / "reliability.parquet", {})
+    assert len(tables.read("reliability", tmp_path / "reliability.parquet")) == len(found)
