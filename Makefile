@@ -11,7 +11,7 @@ READY := $(VENV)/ready
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
 
-.PHONY: run report resume test lint unit docs lock clean
+.PHONY: run resume test lint unit images docs lock clean
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -38,6 +38,12 @@ lint: $(READY)
 
 unit: $(READY)
 	$(BIN)/pytest $(ARGS)
+
+# The pictures of the README, from the demo's run.
+IMAGES := inference_rewards evaluator_reliability
+images: results/demo/report.html
+	mkdir -p docs/images
+	cp $(IMAGES:%=results/demo/figures/%.png) docs/images/
 
 docs: $(READY)
 	$(BIN)/python -c "from poq.schema import data_dictionary; print(data_dictionary(), end='')" \

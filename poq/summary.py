@@ -52,7 +52,7 @@ def _quality(quality: pl.DataFrame, references: Mapping[str, str]) -> Iterator[s
 
 
 def _reliability(reliability: pl.DataFrame, references: Mapping[str, str]) -> Iterator[str]:
-    for task, reference in [*references.items(), ("pooled", pooled_reference(references))]:
+    for task, reference in {**references, "pooled": pooled_reference(references)}.items():
         chosen = reliability.filter((pl.col("task") == task) & (pl.col("reference") == reference))
         yield f"\nReliability of evaluators, Pearson's r with {reference}, {task}"
         for row in chosen.sort("pearson", descending=True, nulls_last=True).to_dicts():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from poq.figures import style
+from poq.summary import pooled_reference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,11 +31,8 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
         ``n_prompts``, ``coefficient`` ("pearson", "spearman"), and ``value``, ``low``, ``high``
         in [-1, 1], null where undefined. Sorted by panel, ``compares_with``, evaluator.
     """
-    metrics = set(references.values())
-    pooled = metrics.pop() if len(metrics) == 1 else "token_f1"
-    chosen = pl.DataFrame(
-        {"task": [*references, "pooled"], "reference": [*references.values(), pooled]}
-    )
+    panels = {**references, "pooled": pooled_reference(references)}
+    chosen = pl.DataFrame({"task": list(panels), "reference": list(panels.values())})
     keys = ["task", "reference", "compares_with", "evaluator"]
     rows = tables["reliability"].join(chosen, on=["task", "reference"])
     long = [

@@ -60,15 +60,21 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def modelless(tmp_path: Path) -> tuple[Path, Path]:
-    """Return a finished run without models, and the copy of the project that made it."""
-    project = tmp_path / "project"
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the project that holds a finished run without models."""
+    project = tmp_path_factory.mktemp("finished") / "project"
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("poq", "workflow", "resources", "profiles", "envs", "config"):
         shutil.copytree(ROOT / name, project / name, ignore=ignore)
     shutil.copy(ROOT / "Snakefile", project)
-    folder = prepare(tmp_path / "run", "modelless.yaml")
-    result = run(folder, "--cores", "2", root=project)
+    prepare(project, "modelless.yaml")
+    result = run(project, "--cores", "2", root=project)
     assert result.returncode == 0, result.stdout
-    return folder, project
+    return project
+
+
+@pytest.fixture
+def project(finished_project: Path, tmp_path: Path) -> Path:
+    """Return a project with a finished run, to change at will."""
+    return shutil.copytree(finished_project, tmp_path / "project", symlinks=True)

@@ -65,8 +65,13 @@ def figure(name, suffix="svg"):
 
 
 def resource(path):
-    """Return a file named in the configuration: of the working directory, else the project's."""
-    return path if Path(path).exists() else str(ROOT / path)
+    """Return a file named in the configuration: of the working directory, else the project's.
+
+    Relative if it lies in the working directory, so that moving the folder reruns nothing.
+    """
+    found = Path(path).absolute() if Path(path).exists() else ROOT / path
+    here = Path.cwd()
+    return str(found.relative_to(here) if found.is_relative_to(here) else found)
 
 
 def code(name, *modules):

@@ -4,7 +4,7 @@
 def model_files(wildcards):
     """Return the local files that a model comes from; empty for a remote source."""
     source = cfg.models[wildcards.folder]
-    return [str(path) for path in kinds.load("poq.models", source.kind).files(source)]
+    return [resource(path) for path in kinds.load("poq.models", source.kind).files(source)]
 
 
 rule fetch_model:
@@ -23,5 +23,8 @@ rule fetch_model:
         "../../envs/generation.yaml"
     params:
         settings=lambda wildcards: dump(cfg.models[wildcards.folder]),
+        code=lambda wildcards: code(
+            "fetch_model", f"poq.models.{cfg.models[wildcards.folder].kind}"
+        ),
     script:
         "../scripts/fetch_model.py"

@@ -4,7 +4,7 @@
 def prompt_files(wildcards):
     """Return the files that the sources read."""
     return [
-        str(path)
+        resource(path)
         for task, settings in cfg.tasks.items()
         for path in kinds.load("poq.corpus", settings.source.kind).files(
             settings.source, task
