@@ -8,7 +8,7 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
-    hardware.use_threads(settings["costs"]["threads"])
+    hardware.use_threads(settings["costs"]["threads"], alone=True)
     folder = model_folder(files.model[0]) if files.model else None
     evaluator, scorer = load_evaluator(settings["evaluator"], folder, hardware.device())
     prompts = tables.read("prompts", files.prompts)

@@ -8,7 +8,7 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
-    hardware.use_threads(settings["costs"]["threads"])
+    hardware.use_threads(settings["costs"]["threads"], alone=True)
     texts = dict(
         zip(settings["limits"], zip(files.templates, files.examples, strict=True), strict=True)
     )
