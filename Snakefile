@@ -27,7 +27,7 @@ include: "workflow/rules/score.smk"  # score_outputs, estimate_reliability
 include: "workflow/rules/costs.smk"  # profile_node, profile_evaluator, normalize_costs
 include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes
 include: "workflow/rules/figures.smk"  # plot_figure
-include: "workflow/rules/summary.smk"  # summarize_run
+include: "workflow/rules/summary.smk"  # record_config, summarize_run
 
 
 rule all:

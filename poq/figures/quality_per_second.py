@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from poq.figures import quality_cost, style
-from poq.figures.table import rounded
+from poq.pages import rounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from poq.provenance import ROOT, reachable_modules
 
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 CONDA_TO_PYPI = {"pytorch": "torch"}
-IMPORT_TO_PACKAGE = {"huggingface_hub": "huggingface-hub", "rouge_score": "rouge-score"}
+IMPORT_TO_PACKAGE = {"rouge_score": "rouge-score", "yaml": "pyyaml"}
 LOADED_BY_KIND = {
     "build_prompts": ["poq.corpus"],
     "fetch_model": ["poq.models"],

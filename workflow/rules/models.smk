@@ -4,7 +4,9 @@
 def model_files(wildcards):
     """Return the local files that a model comes from; empty for a remote source."""
     source = cfg.models[wildcards.folder]
-    return [resource(path) for path in kinds.load("poq.models", source.kind).files(source)]
+    return [
+        resource(path) for path in kinds.load("poq.models", source.kind).files(source)
+    ]
 
 
 rule fetch_model:

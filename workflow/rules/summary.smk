@@ -1,4 +1,22 @@
-"""The end of a run: the few lines that answer what it was made for."""
+"""The end of a run: its configuration, and the few lines that answer what it was made for."""
+
+
+rule record_config:
+    """Keep the whole configuration of the run, defaults included."""
+    output:
+        yaml=results("config.yaml"),
+        html=report(results("config.html"), category="Configuration"),
+    log:
+        logfile("record_config"),
+    benchmark:
+        benchmark_of("record_config")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        config=dump(cfg),
+        code=code("record_config"),
+    script:
+        "../scripts/record_config.py"
 
 
 rule summarize_run:
@@ -8,9 +26,11 @@ rule summarize_run:
         quality=table("quality"),
         reliability=table("reliability"),
         # What the summary does not read, but comes before it: it marks the end of a run.
+        config=results("config.yaml"),
         figures=expand(figure("{figure}"), figure=figures.names()),
     output:
-        report(results("summary.txt"), category="Summary"),
+        text=results("summary.txt"),
+        html=report(results("summary.html"), category="Summary"),
     log:
         logfile("summarize_run"),
     benchmark:

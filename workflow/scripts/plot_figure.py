@@ -4,7 +4,7 @@ from pathlib import Path
 
 from poq import figures, tables
 from poq.figures.style import save
-from poq.figures.table import html_table
+from poq.pages import html_table
 from poq.stages import stage
 
 with stage(snakemake.log[0]):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from poq import tables
+from poq.pages import html_text
 from poq.stages import stage
 from poq.summary import summarize
 
@@ -10,4 +11,5 @@ with stage(snakemake.log[0]):
     names = ("rewards", "quality", "reliability")
     frames = {name: tables.read(name, snakemake.input[name]) for name in names}
     text = summarize(frames, snakemake.params.references, snakemake.params.confidence)
-    Path(snakemake.output[0]).write_text(text, encoding="utf-8")
+    Path(snakemake.output.text).write_text(text, encoding="utf-8")
+    Path(snakemake.output.html).write_text(html_text(text, "Summary"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The data behind a figure as a page that any browser shows."""
+"""Self-contained HTML pages, for what the report shows beside pictures. All text is escaped."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ tbody tr:nth-child(even) { background: #f5f5f5; }
 
 
 def html_table(frame: pl.DataFrame, title: str) -> str:
-    """Return a self-contained HTML page with a table.
+    """Return a page with a table.
 
-    Fractions are rounded to 3 significant digits, null is an em dash; all text is escaped.
+    Fractions are rounded to 3 significant digits, null is an em dash.
 
     Args:
         frame: the rows, of texts and numbers; may be empty.
@@ -29,17 +29,26 @@ def html_table(frame: pl.DataFrame, title: str) -> str:
     """
     header = "".join(f"<th>{escape(name)}</th>" for name in frame.columns)
     rows = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in frame.iter_rows())
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n<table>\n<thead><tr>{header}</tr></thead>\n"
-        f"<tbody>\n{rows}\n</tbody>\n</table>\n</body>\n</html>\n"
-    )
+    table = f"<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}\n</tbody>"
+    return _page(f"<table>\n{table}\n</table>", title)
+
+
+def html_text(text: str, title: str) -> str:
+    """Return a page with a text, line by line as it is."""
+    return _page(f"<pre>{escape(text)}</pre>", title)
 
 
 def rounded(value: float) -> str:
     """Return a number with 3 significant digits and no exponent, e.g. "0.0000203", "11900"."""
     return np.format_float_positional(value, precision=3, fractional=False, trim="-")
+
+
+def _page(body: str, title: str) -> str:
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
+    )
 
 
 def _cell(value: Any) -> str:

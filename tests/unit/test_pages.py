@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from poq.figures.table import html_table, rounded
+from poq.pages import html_table, html_text, rounded
 
 
 def test_text_is_escaped_everywhere() -> None:
@@ -34,3 +34,9 @@ def test_a_frame_without_rows_is_a_header() -> None:
 )
 def test_fractions_keep_three_significant_digits(value: float, text: str) -> None:
     assert rounded(value) == text
+
+
+def test_text_is_escaped_and_keeps_its_lines() -> None:
+    page = html_text("a: 1\n  b: <script>", "Configuration")
+    assert "<pre>a: 1\n  b: &lt;script&gt;</pre>" in page
+    assert "<h1>Configuration</h1>" in page
