@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from poq import figures, tables
+from poq import config, figures, tables
 from poq.schema import TABLES
 from tests.workflow.conftest import prepare, run
 
@@ -74,6 +74,11 @@ def test_summary_names_nodes_and_evaluators(mini: Path) -> None:
         assert name in summary
 
 
+def test_whole_configuration_is_kept(mini: Path) -> None:
+    kept = config.load_file(mini / "results" / "mini" / "config.yaml")
+    assert kept == config.load_file(mini / "config.yaml")
+
+
 def test_second_run_has_nothing_to_do(mini: Path) -> None:
     result = run(mini, "--cores", "2")
     assert result.returncode == 0
@@ -87,6 +92,8 @@ def test_report_is_one_page_with_every_figure(mini: Path) -> None:
     for name in figures.names():
         assert f"figures/{name}.svg" in page
         assert f"figures/{name}.html" in page
+    assert "mini/config.html" in page
+    assert "mini/summary.html" in page
 
 
 def test_same_bytes_on_one_core_and_on_two(mini: Path, tmp_path: Path) -> None:
