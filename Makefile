@@ -11,7 +11,7 @@ READY := $(VENV)/ready
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
 
-.PHONY: run resume test lint unit images docs lock clean
+.PHONY: run resume test lint unit images docs lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -21,7 +21,7 @@ run: $(READY)
 	@echo "Report: results/$(RUN)/report.html"
 
 # The summary is the last file of a run: a report that is newer holds everything.
-results/%/report.html: results/%/summary.txt
+results/%/report.html: results/%/summary.txt $(wildcard resources/captions/*.rst)
 	$(SNAKEMAKE) --report $@
 
 resume: $(READY)
@@ -41,7 +41,7 @@ unit: $(READY)
 
 # The pictures of the README, from the demo's run.
 IMAGES := inference_rewards evaluator_reliability
-images: results/demo/report.html
+images: run
 	mkdir -p docs/images
 	cp $(IMAGES:%=results/demo/figures/%.png) docs/images/
 
@@ -56,7 +56,9 @@ docs: $(READY)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH = $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
-$(READY): requirements.lock
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))" || \
+	  { echo "$(PYTHON) is not Python 3.11 to 3.13; name one that is: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --no-deps --require-hashes -r requirements.lock
 	$(PIP) $(TORCH)

@@ -26,6 +26,11 @@ class Call(NamedTuple):
     run: Callable[[], int | None]
 
 
+def reported_prompts(prompts: pl.DataFrame) -> pl.DataFrame:
+    """Return the prompts that costs are measured on: those that everything is reported on."""
+    return prompts.filter(pl.col("split") == "test")
+
+
 def generation_calls(generator: Generator, prompts: pl.DataFrame) -> list[Call]:
     """Return the calls that generate an output for each prompt."""
 
@@ -70,8 +75,8 @@ def profile_tasks(
     Args:
         node: name of the node.
         kind: "inference" or "evaluator".
-        calls: what can be requested; drawn in seeded order, and again from the start if a task
-            has fewer calls than are needed.
+        calls: what can be requested, at least one of every task; drawn in seeded order, and again
+            from the start if a task has fewer calls than are needed.
         requests: requests to measure for each task.
         warmup: requests before them that do not count.
         threads: CPU threads that the node has, for the description of the hardware.

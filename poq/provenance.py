@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from poq.schema import TABLES
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "numpy",
@@ -44,14 +46,19 @@ def file_sha256(path: Path) -> str:
 def code_digest(script: Path, kinds: Iterable[str] = ()) -> str:
     """Return the digest of a script and of all ``poq`` modules that it imports, transitively.
 
+    Of ``poq.schema`` only the contracts of those tables count that the script, or a module loaded
+    by name, mentions: a new table must not rerun what knows nothing of it.
+
     Args:
         script: the file that a rule runs.
         kinds: modules that are loaded by name at run time ("poq.evaluators.lexical"), which no
             import statement shows.
     """
-    modules = _reachable({*_imports(script), *kinds})
+    modules = reachable_modules(script, kinds) - {"poq.schema"}
     files = [script, *(_module_file(name) for name in sorted(modules))]
-    return digest([_normalized(file) for file in files])
+    named = set().union(*map(_texts, [script, *map(_module_file, kinds)]))
+    contracts = [TABLES[name].contract() for name in sorted(named & TABLES.keys())]
+    return digest([*map(_normalized, files), contracts])
 
 
 def reachable_modules(script: Path, kinds: Iterable[str] = ()) -> set[str]:
@@ -102,7 +109,7 @@ def _module_file(name: str) -> Path:
 def _imports(file: Path) -> frozenset[str]:
     """Return all names that a file may import from ``poq``, modules and attributes alike."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -111,9 +118,17 @@ def _imports(file: Path) -> frozenset[str]:
 
 
 @cache
+def _texts(file: Path) -> frozenset[str]:
+    """Return all texts that stand in a file's code."""
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    values = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return frozenset(value for value in values if isinstance(value, str))
+
+
+@cache
 def _normalized(file: Path) -> str:
     """Return a file's code without comments, docstrings and layout."""
-    tree = ast.parse(file.read_text())
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -45,6 +46,13 @@ class Table:
     description: str
     key: list[str]
     columns: list[Column] = field(default_factory=list)
+
+    def contract(self) -> list[Any]:
+        """Return all that is enforced, as JSON values: no descriptions and no units."""
+        enforced = [
+            [c.name, str(c.dtype), c.low, c.high, c.values, c.nullable] for c in self.columns
+        ]
+        return [self.name, self.key, enforced]
 
 
 PROMPT_ID = Column("prompt_id", STRING, "identifier of the prompt, unique over tasks")
@@ -119,8 +127,8 @@ _TABLES = [
             Column("seconds", FLOAT, "wall-clock seconds of the request", unit="s", low=0),
             Column("output_tokens", INT, "tokens generated; null for evaluators and for nodes "
                    "without a tokenizer", unit="tokens", low=0, nullable=True),
-            Column("peak_memory", FLOAT, "peak memory of the process (CPU: resident set; CUDA: "
-                   "allocated) so far", unit="MiB", low=0),
+            Column("peak_memory", FLOAT, "peak memory of the process so far, libraries and model "
+                   "included (CPU: resident set; CUDA: allocated)", unit="MiB", low=0),
             Column("hardware", STRING, "processor, threads and accelerator"),
         ],
     ),

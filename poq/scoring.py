@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from poq import kinds
+from poq.errors import PoqError
 from poq.evaluators.base import EvaluatorSettings, FixedScale, Scale, Scorer, Target
 from poq.tables import with_prompts
 
@@ -98,6 +99,9 @@ def raw_values(
     """Return the raw value of each output, maximum over its targets, shape (n,).
 
     NaN for an empty output.
+
+    Raises:
+        PoqError: the evaluator gave a value that is not finite.
     """
     pairs = [
         (row, output, target)
@@ -108,7 +112,11 @@ def raw_values(
     raw = np.full(len(outputs), -np.inf)
     if pairs:
         rows, shown, compared = zip(*pairs, strict=True)
-        np.maximum.at(raw, list(rows), scorer(shown, compared))
+        values = scorer(shown, compared)
+        if not np.isfinite(values).all():
+            bad = shown[int(np.argmin(np.isfinite(values)))]
+            raise PoqError(f"the evaluator gave a value that is not finite for output {bad[:80]!r}")
+        np.maximum.at(raw, list(rows), values)
     return np.where(np.isneginf(raw), np.nan, raw)
 
 

@@ -20,7 +20,7 @@ def summarize(
         confidence: coverage of the intervals, in (0, 1).
     """
     lines = [
-        f"Intervals are {confidence:.0%} and resample prompts; all figures are of the test split.",
+        f"Intervals are {100 * confidence:g}% and resample prompts. All is of the test split.",
         *_rewards(tables["rewards"], "inference"),
         *_rewards(tables["rewards"], "evaluator"),
         *_quality(tables["quality"], references),

@@ -25,8 +25,9 @@ class Settings(BaseSettings):
 
 
 def files(settings: Settings, task: str) -> list[Path]:
-    """Return no files: the hub's own cache holds the data."""
-    return []
+    """Return the files of a local folder; none of the hub, whose own cache holds the data."""
+    root = Path(settings.dataset)
+    return sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else []
 
 
 def read(settings: Settings, task: str) -> Rows:

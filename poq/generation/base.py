@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
 
 import polars as pl
 from pydantic import Field
@@ -21,7 +22,7 @@ class OutputLimits(Settings):
     """When an output of a task ends."""
 
     max_output_tokens: int = Field(ge=1, description="Tokens after which an output is cut off.")
-    stop: tuple[str, ...] = Field(
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         (), description="Strings that end an output and are not part of it."
     )
 
@@ -32,6 +33,10 @@ class ServingSettings(Settings):
     batch_size: int = Field(8, ge=1, description="Prompts in one batch.")
     max_input_tokens: int = Field(
         1024, ge=16, description="Longest input in tokens; the context is cut to fit it."
+    )
+    chat_date: date = Field(
+        date(2025, 1, 1),
+        description="The day that a chat template is told it is, if it asks, as 01 Jan 2025.",
     )
     threads: int = Field(
         1,

@@ -1,8 +1,8 @@
 """Generation by Hugging Face transformers from a local model folder.
 
-Runs on CUDA if it is there, else on the CPU. Inputs are left-padded, in batches sorted by
-length, one task a batch. A batch is the unit of randomness: sampling is seeded by the run's seed
-and the batch's prompts, so that an interrupted run resumes to the same outputs.
+Runs on CUDA if it is there, else (and with int8 always) on the CPU. Inputs are left-padded, in
+batches sorted by length, one task a batch. A batch is the unit of randomness: sampling is seeded by
+the run's seed and the batch's prompts, so that an interrupted run resumes to the same outputs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from poq import hardware
 from poq.errors import PoqError
 from poq.generation.base import Completion, FinishReason, Generator, Request, Serving, slices
 from poq.provenance import digest
@@ -48,12 +49,12 @@ class TransformersGenerator:
     """A causal language model, its tokenizer and how it decodes."""
 
     def __init__(self, settings: Settings, serving: Serving, folder: Path) -> None:
-        import torch
-        from transformers import AutoTokenizer
+        from transformers import AutoTokenizer, GenerationConfig
 
         self.settings = settings
         self.serving = serving
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        # PyTorch has no CUDA kernels for its dynamic quantisation.
+        self.device = "cpu" if settings.precision == "int8" else hardware.device()
         self.tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, padding_side="left"
         )
@@ -61,7 +62,12 @@ class TransformersGenerator:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.model = _load_model(folder, settings.precision, self.device)
         eos = self.model.generation_config.eos_token_id
-        self.eos_ids = set(eos if isinstance(eos, list) else [eos]) | {self.tokenizer.eos_token_id}
+        ends = {*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id}
+        self.eos_ids = ends - {None}
+        # How a node decodes stands in its settings, not in a file of its model's folder.
+        self.model.generation_config = GenerationConfig(
+            pad_token_id=self.tokenizer.pad_token_id, eos_token_id=sorted(self.eos_ids) or None
+        )
 
     def batches(self, requests: Iterable[Request]) -> list[list[Request]]:
         """Return batches of one task each, longest inputs first, ties by prompt_id."""
@@ -104,8 +110,7 @@ class TransformersGenerator:
             sequences = self.model.generate(
                 **padded,
                 max_new_tokens=limits.max_output_tokens,
-                pad_token_id=self.tokenizer.pad_token_id,
-                eos_token_id=sorted(self.eos_ids),
+                eos_token_id=sorted(self.eos_ids) or None,
                 stopping_criteria=[self._stopping(width, limits.stop)] if limits.stop else None,
                 top_k=None,
                 **sampling,
@@ -175,12 +180,24 @@ class TransformersGenerator:
             f"max_input_tokens={limit} tokens; shorten the template or raise the limit"
         )
 
+    def _dated_template(self) -> str:
+        """Return the chat template, told the configured day instead of reading the clock.
+
+        transformers gives templates a function ``strftime_now``; a macro of that name hides it.
+        """
+        day = f"{self.serving.settings.chat_date:%d %b %Y}"
+        macro = "{%- macro strftime_now(format) -%}" + day + "{%- endmacro -%}"
+        return macro + str(self.tokenizer.get_chat_template())
+
     def _encode(self, request: Request, context: str) -> list[int]:
         prompt_format = self.serving.formats[request.task]
         if self.tokenizer.chat_template:
             message = {"role": "user", "content": prompt_format.render(request.question, context)}
             text = self.tokenizer.apply_chat_template(
-                [message], tokenize=False, add_generation_prompt=True
+                [message],
+                tokenize=False,
+                add_generation_prompt=True,
+                chat_template=self._dated_template(),
             )
             return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         text = prompt_format.render_with_example(request.question, context)
@@ -188,11 +205,7 @@ class TransformersGenerator:
 
 
 def load(settings: Settings, serving: Serving, folder: Path | None) -> Generator:
-    """Return the generator of a model folder.
-
-    Raises:
-        PoqError: int8 is asked for where there is a CUDA device, which has no kernels for it.
-    """
+    """Return the generator of a model folder."""
     return TransformersGenerator(settings, serving, Path(str(folder)))
 
 
@@ -200,8 +213,6 @@ def _load_model(folder: Path, precision: Precision, device: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    if precision == "int8" and device != "cpu":
-        raise PoqError("precision int8 runs on the CPU only; hide the GPU or choose bfloat16")
     dtype = torch.float32 if precision == "int8" else getattr(torch, precision)
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True

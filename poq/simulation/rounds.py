@@ -49,9 +49,14 @@ def simulate(
         .pivot("evaluator", index=["prompt_id", "task", "model"], values="score")
         .sort("prompt_id", "model")
     )
+    prompts, models = wide["prompt_id"].unique(), wide["model"].unique()
     if wide.width < 3 + len(pool) or sum(wide.null_count().row(0)):
         raise PoqError("scores: an evaluator of the pool has no score for some outputs")
-    prompts, models = wide["prompt_id"].unique().sort(), wide["model"].unique().sort()
+    if len(wide) != len(prompts) * len(models):
+        raise PoqError(
+            f"scores: {len(wide)} outputs of the test split; expected one of each of "
+            f"{len(models)} inference nodes for each of {len(prompts)} prompts"
+        )
     rng = stream(seed, "simulation")
     output = rng.integers(len(prompts), size=rounds) * len(models)
     output += rng.integers(len(models), size=rounds)
@@ -102,7 +107,7 @@ def pay(
         kind=pl.lit("inference"),
         quality=pl.Series(rewards.inference_quality(rounds["consensus"])),
     )
-    evaluators = ratings.join(rounds, on="round", validate="m:1").select(
+    evaluators = ratings.join(rounds, on="round", validate="m:1", maintain_order="left").select(
         "prompt_id",
         "task",
         node="evaluator",

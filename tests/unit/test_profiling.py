@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
+
 from poq import tables
-from poq.profiling import Call, profile_tasks
+from poq.profiling import Call, profile_tasks, reported_prompts
 
 
 def test_profile_measures_each_task_after_the_warm_up(tmp_path: Path) -> None:
@@ -24,3 +26,8 @@ def test_profile_measures_each_task_after_the_warm_up(tmp_path: Path) -> None:
     assert done[1:4] == profile["prompt_id"].to_list()[:3]
     assert profile["seconds"].min() >= 0  # type: ignore[operator]
     tables.write(profile, "profile", tmp_path / "p.parquet", {})
+
+
+def test_costs_are_measured_on_the_reported_prompts() -> None:
+    prompts = pl.DataFrame({"prompt_id": ["a", "b"], "split": ["calibration", "test"]})
+    assert reported_prompts(prompts)["prompt_id"].to_list() == ["b"]

@@ -40,9 +40,54 @@ def test_changed_comment_reruns_nothing(project: Path) -> None:
     assert planned(project) == set()
 
 
+def test_touched_script_reruns_nothing(project: Path) -> None:
+    for path in (project / "workflow" / "scripts").glob("*.py"):
+        path.touch()
+    assert planned(project) == set()
+
+
+def test_new_table_reruns_nothing(project: Path) -> None:
+    schema = project / "poq/schema.py"
+    edit(schema, "_TABLES = [\n", '_TABLES = [\n    Table("new", "new.parquet", "new", ["n"]),\n')
+    assert planned(project) == set()
+
+
+def test_changed_contract_reruns_what_reads_and_writes_the_table(project: Path) -> None:
+    schema = project / "poq/schema.py"
+    edit(schema, '"distance of the score from the consensus', '"how far the score is from it')
+    assert planned(project) == set()
+    edit(schema, '_unit("deviation", ', '_count("deviation", ')
+    found = planned(project)
+    assert {"simulate_rounds", "pay_nodes"} <= found
+    assert not found & {"score_outputs", "generate_outputs", "normalize_costs"}
+
+
 def test_changed_evaluator_kind_reruns_only_its_evaluators(project: Path) -> None:
     edit(project / "poq/evaluators/cross_encoder.py", "512", "256")
     assert planned(project) == set()
+    edit(project / "poq/evaluators/lexical.py", "else 0.0", "else 0.5")
+    found = planned(project)
+    assert {"score_outputs", "profile_evaluator"} <= found
+    assert not found & {"build_prompts", "generate_outputs", "profile_node", "measure_quality"}
+
+
+def test_changed_backend_reruns_its_nodes(project: Path) -> None:
+    edit(project / "poq/generation/transformers.py", "gt=0, le=1", "ge=0, le=1")
+    assert planned(project) == set()
+    edit(project / "poq/generation/lead.py", "_SENTENCE_END.finditer", "_SENTENCE_END .finditer")
+    assert planned(project) == set()
+    edit(project / "poq/generation/lead.py", "ge=1, description", "ge=2, description")
+    found = planned(project)
+    assert {"generate_outputs", "profile_node", "score_outputs"} <= found
+    assert "build_prompts" not in found
+
+
+def test_changed_source_and_consensus_rerun_their_stages(project: Path) -> None:
+    edit(project / "poq/consensus/mean.py", "shape[-1] == 0", "shape[-1] < 1")
+    assert "simulate_rounds" in planned(project)
+    assert "score_outputs" not in planned(project)
+    edit(project / "poq/corpus/packaged.py", "news.jsonl", "other.jsonl")
+    assert "build_prompts" in planned(project)
 
 
 def test_changed_reward_reruns_payment_alone(project: Path) -> None:

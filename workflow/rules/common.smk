@@ -65,11 +65,13 @@ def figure(name, suffix="svg"):
 
 
 def resource(path):
-    """Return a file named in the configuration: of the working directory, else the project's.
+    """Return a template or example: of the working directory, else the project's."""
+    return relative(path if Path(path).exists() else ROOT / path)
 
-    Relative if it lies in the working directory, so that moving the folder reruns nothing.
-    """
-    found = Path(path).absolute() if Path(path).exists() else ROOT / path
+
+def relative(path):
+    """Return a path, relative if it lies in the working directory: moving that reruns nothing."""
+    found = Path(path).absolute()
     here = Path.cwd()
     return str(found.relative_to(here) if found.is_relative_to(here) else found)
 
@@ -89,6 +91,12 @@ def manifest_of(entry):
     """Return the manifest that a node or evaluator needs, as a list; empty without a model."""
     name = getattr(entry, "model", None)
     return [manifest(name)] if name else []
+
+
+def source_of(entry):
+    """Return where the model of a node or evaluator comes from; None without a model."""
+    name = getattr(entry, "model", None)
+    return dump(cfg.models[name]) if name else None
 
 
 def dump(settings):

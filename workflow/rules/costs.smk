@@ -50,10 +50,8 @@ rule profile_evaluator:
     resources:
         gpu=GPU,
     params:
-        settings=lambda wildcards: {
-            "evaluator": dump(cfg.evaluators[wildcards.evaluator]),
-            "costs": dump(cfg.costs),
-        },
+        settings=lambda wildcards: evaluator_settings(wildcards)
+        | {"costs": dump(cfg.costs)},
         seed=cfg.seed,
         code=evaluator_code("profile_evaluator"),
     script:

@@ -9,6 +9,7 @@ def node_settings(wildcards):
     limits = {"max_output_tokens", "stop"}
     return {
         "node": dump(cfg.inference_nodes[wildcards.model]),
+        "source": source_of(cfg.inference_nodes[wildcards.model]),
         "serving": dump(cfg.serving),
         "limits": {
             task: settings.model_dump(mode="json", include=limits)

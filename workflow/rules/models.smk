@@ -5,7 +5,7 @@ def model_files(wildcards):
     """Return the local files that a model comes from; empty for a remote source."""
     source = cfg.models[wildcards.folder]
     return [
-        resource(path) for path in kinds.load("poq.models", source.kind).files(source)
+        relative(path) for path in kinds.load("poq.models", source.kind).files(source)
     ]
 
 

@@ -4,7 +4,7 @@
 def prompt_files(wildcards):
     """Return the files that the sources read."""
     return [
-        resource(path)
+        relative(path)
         for task, settings in cfg.tasks.items()
         for path in kinds.load("poq.corpus", settings.source.kind).files(
             settings.source, task

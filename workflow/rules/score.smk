@@ -5,6 +5,7 @@ def evaluator_settings(wildcards):
     """Return what an evaluator's scores depend on."""
     return {
         "evaluator": dump(cfg.evaluators[wildcards.evaluator]),
+        "source": source_of(cfg.evaluators[wildcards.evaluator]),
         "threads": cfg.scoring.threads,
     }
 

@@ -15,8 +15,9 @@ with stage(snakemake.log[0]):
     texts = dict(
         zip(settings["limits"], zip(files.templates, files.examples, strict=True), strict=True)
     )
-    contents = {path: Path(path).read_text() for pair in texts.values() for path in pair}
-    checkpoint = Checkpoint(snakemake.params.checkpoint, stamp | {"texts": contents})
+    read = [*files.templates, *files.examples, *files.model]
+    contents = [Path(path).read_text(encoding="utf-8") for path in read]
+    checkpoint = Checkpoint(snakemake.params.checkpoint, stamp | {"files": contents})
     folder = model_folder(files.model[0]) if files.model else None
     outputs = generate_outputs(
         snakemake.wildcards.model,

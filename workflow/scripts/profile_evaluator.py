@@ -2,7 +2,7 @@
 
 from poq import hardware, provenance, tables
 from poq.models.folder import model_folder
-from poq.profiling import profile_tasks, scoring_calls
+from poq.profiling import profile_tasks, reported_prompts, scoring_calls
 from poq.scoring import load_evaluator
 from poq.stages import stage
 
@@ -11,8 +11,8 @@ with stage(snakemake.log[0]):
     hardware.use_threads(settings["costs"]["threads"], alone=True)
     folder = model_folder(files.model[0]) if files.model else None
     evaluator, scorer = load_evaluator(settings["evaluator"], folder, hardware.device())
-    prompts = tables.read("prompts", files.prompts)
-    outputs = tables.read("outputs", *files.outputs)
+    prompts = reported_prompts(tables.read("prompts", files.prompts))
+    outputs = tables.read("outputs", *files.outputs).join(prompts, on="prompt_id", how="semi")
     profile = profile_tasks(
         snakemake.wildcards.evaluator,
         "evaluator",

@@ -3,7 +3,7 @@
 from poq import hardware, provenance, tables
 from poq.generation.run import load_node
 from poq.models.folder import model_folder
-from poq.profiling import generation_calls, profile_tasks
+from poq.profiling import generation_calls, profile_tasks, reported_prompts
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
@@ -14,7 +14,7 @@ with stage(snakemake.log[0]):
     )
     folder = model_folder(files.model[0]) if files.model else None
     generator = load_node(settings, texts, folder)
-    prompts = tables.read("prompts", files.prompts)
+    prompts = reported_prompts(tables.read("prompts", files.prompts))
     profile = profile_tasks(
         snakemake.wildcards.model,
         "inference",

@@ -72,5 +72,7 @@ def test_damaged_data_are_told(tmp_path: Path) -> None:
         hub.read(settings(tmp_path / "damaged"), "qa")
 
 
-def test_there_are_no_files_to_depend_on(dataset: Path) -> None:
-    assert hub.files(settings(dataset), "qa") == []
+def test_files_of_a_local_folder_count_and_the_hub_has_none(dataset: Path) -> None:
+    (file,) = hub.files(settings(dataset), "qa")
+    assert file.suffix == ".parquet"
+    assert hub.files(settings(Path("rajpurkar/squad")), "qa") == []

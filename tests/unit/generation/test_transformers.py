@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +129,6 @@ def test_prompt_that_cannot_fit_is_an_error(tiny_model: Path) -> None:
 
 
 def test_int8_differs_from_float(tiny_model: Path) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("int8 is for the CPU")
     node = TransformersGenerator(
         Settings(kind="transformers", model="tiny", precision="int8"),
         generator(tiny_model).serving,
@@ -138,6 +136,22 @@ def test_int8_differs_from_float(tiny_model: Path) -> None:
     )
     assert any("quantized" in type(module).__module__ for module in node.model.modules())
     assert node.complete(REQUESTS[:1])[0].output_tokens
+
+
+def test_folder_does_not_decide_how_a_node_decodes(tiny_model: Path, tmp_path: Path) -> None:
+    penalized = shutil.copytree(tiny_model, tmp_path / "penalized")
+    (penalized / "generation_config.json").write_text(
+        json.dumps({"eos_token_id": 2, "repetition_penalty": 9.0, "do_sample": True})
+    )
+    assert complete_all(generator(penalized)) == complete_all(generator(tiny_model))
+
+
+def test_chat_template_is_told_the_configured_day(tiny_model: Path) -> None:
+    node = generator(tiny_model)
+    node.tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }}{{ messages[0]['content'] }}"
+    node.tokenizer.backend_tokenizer.add_tokens(["01 Jan 2025"])
+    ids, _ = node._input_ids(REQUESTS[0])
+    assert node.tokenizer.convert_ids_to_tokens(ids)[0] == "01 Jan 2025"
 
 
 def test_top_p_without_sampling_is_refused() -> None:

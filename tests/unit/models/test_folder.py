@@ -50,6 +50,15 @@ def test_fetching_again_replaces_the_folder(tmp_path: Path, source: Path) -> Non
     assert not (manifest.parent / "stale.json").exists()
 
 
+def test_leftovers_of_a_killed_fetch_are_not_taken(tmp_path: Path, source: Path) -> None:
+    left = tmp_path / "cache" / "m.partial"
+    left.mkdir(parents=True)
+    (left / "old.safetensors").write_bytes(b"cut o")
+    manifest = fetch(tmp_path, source)
+    assert "old.safetensors" not in json.loads(manifest.read_text())["files"]
+    assert not (manifest.parent / "old.safetensors").exists()
+
+
 def test_file_of_another_size_is_named(tmp_path: Path, source: Path) -> None:
     manifest = fetch(tmp_path, source)
     (manifest.parent / "config.json").write_text("{ }")

@@ -78,6 +78,12 @@ def test_missing_score_is_an_error() -> None:
         simulate(incomplete, pool=POOL, rounds=9, evaluators_per_round=2, consensus=MEAN, seed=1)
 
 
+def test_missing_output_is_an_error() -> None:
+    incomplete = scores().filter(~((pl.col("model") == "m1") & (pl.col("prompt_id") == "qa:1")))
+    with pytest.raises(PoqError, match="3 outputs of the test split; expected one of each of 2"):
+        simulate(incomplete, pool=POOL, rounds=9, evaluators_per_round=2, consensus=MEAN, seed=1)
+
+
 def costs(**by_node: float) -> pl.DataFrame:
     kind = {True: "inference", False: "evaluator"}
     return pl.DataFrame(
