@@ -2,7 +2,8 @@
 
 from poq import hardware, provenance, tables
 from poq.models.folder import model_folder
-from poq.profiling import profile_tasks, reported_prompts, scoring_calls
+from poq.profiling.measure import profile_tasks, reported_prompts
+from poq.profiling.scoring import scoring_calls
 from poq.scoring import load_evaluator
 from poq.stages import stage
 

@@ -3,7 +3,8 @@
 from poq import hardware, provenance, tables
 from poq.generation.run import load_node
 from poq.models.folder import model_folder
-from poq.profiling import generation_calls, profile_tasks, reported_prompts
+from poq.profiling.generation import generation_calls
+from poq.profiling.measure import profile_tasks, reported_prompts
 from poq.stages import stage
 
 with stage(snakemake.log[0]):

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from poq import tables
-from poq.profiling import Call, profile_tasks, reported_prompts
+from poq.profiling.measure import Call, profile_tasks, reported_prompts
 
 
 def test_profile_measures_each_task_after_the_warm_up(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Profiling: seconds of single requests to one node, at batch size 1."""
+"""How single requests are timed, whatever they are."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ import numpy as np
 import polars as pl
 
 from poq import hardware
-from poq.evaluators.base import Scorer, Target
-from poq.generation.base import Generator, Request, requests
-from poq.scoring import raw_values, targets
 from poq.streams import stream
-from poq.tables import with_prompts
 
 
 class Call(NamedTuple):
@@ -29,35 +25,6 @@ class Call(NamedTuple):
 def reported_prompts(prompts: pl.DataFrame) -> pl.DataFrame:
     """Return the prompts that costs are measured on: those that everything is reported on."""
     return prompts.filter(pl.col("split") == "test")
-
-
-def generation_calls(generator: Generator, prompts: pl.DataFrame) -> list[Call]:
-    """Return the calls that generate an output for each prompt."""
-
-    def call(request: Request) -> Call:
-        def run() -> int | None:
-            return generator.complete([request])[0].output_tokens
-
-        return Call(request.prompt_id, request.task, run)
-
-    return [call(request) for request in requests(prompts)]
-
-
-def scoring_calls(
-    scorer: Scorer, compares_with: Target, prompts: pl.DataFrame, outputs: pl.DataFrame
-) -> list[Call]:
-    """Return the calls that score each output that is not empty, one at a time."""
-    rows = with_prompts(outputs.filter(pl.col("output") != ""), prompts)
-
-    def call(prompt_id: str, task: str, output: str, texts: list[str]) -> Call:
-        def run() -> None:
-            raw_values(scorer, [output], [texts])
-
-        return Call(prompt_id, task, run)
-
-    columns = (rows[name] for name in ("prompt_id", "task", "output"))
-    compared = targets(rows, compares_with)
-    return [call(*row) for row in zip(*columns, compared, strict=True)]
 
 
 def profile_tasks(
