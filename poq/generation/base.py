@@ -23,7 +23,7 @@ class OutputLimits(Settings):
 
     max_output_tokens: int = Field(ge=1, description="Tokens after which an output is cut off.")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        (), description="Strings that end an output and are not part of it."
+        (), description="Strings that end an output, once it has begun, and are not part of it."
     )
 
 

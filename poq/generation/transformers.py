@@ -132,7 +132,7 @@ class TransformersGenerator:
         end = next((i for i, token in enumerate(ids) if token in self.eos_ids), None)
         if end is not None:
             ids = ids[: end + 1]
-        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        text = self._text(ids)
         cut = min((text.find(s) for s in stop if s in text), default=None)
         reason: FinishReason = "length" if end is None else "eos"
         if cut is not None:
@@ -156,8 +156,12 @@ class TransformersGenerator:
         return stopped
 
     def _stops(self, ids: list[int], stop: tuple[str, ...]) -> bool:
-        text = self.tokenizer.decode(ids, skip_special_tokens=True)
+        text = self._text(ids)
         return any(string in text for string in stop)
+
+    def _text(self, ids: list[int]) -> str:
+        """Return the text from its first word on: a line break before it ends no output."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True)).lstrip()
 
     def _input_ids(self, request: Request) -> tuple[list[int], bool]:
         """Return the input's tokens and whether the context was cut to fit."""

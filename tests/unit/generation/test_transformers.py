@@ -105,6 +105,15 @@ def test_stop_string_ends_the_output_and_is_cut(tiny_model: Path) -> None:
     assert stopped.output_tokens == len(kept) + 1
 
 
+def test_white_space_before_the_first_word_ends_no_output(tiny_model: Path) -> None:
+    node = generator(tiny_model, tokens=4, stop=(" ",))
+    ids = node.tokenizer.convert_tokens_to_ids(["\u0120", "\u0120", "a", "b", "\u0120", "c"])
+    completion = node._completion(ids, [1], False, (" ",), None)
+    assert completion.output == "ab"
+    assert completion.finish_reason == "stop"
+    assert completion.output_tokens == 5
+
+
 def test_end_of_sequence_is_counted_and_not_shown(tiny_model: Path) -> None:
     node = generator(tiny_model)
     free = node.complete(REQUESTS[:1])[0].output
