@@ -76,7 +76,7 @@ def test_changed_backend_reruns_its_nodes(project: Path) -> None:
     assert planned(project) == set()
     edit(project / "poq/generation/lead.py", "_SENTENCE_END.finditer", "_SENTENCE_END .finditer")
     assert planned(project) == set()
-    edit(project / "poq/generation/lead.py", "ge=1, description", "ge=2, description")
+    edit(project / "poq/generation/lead.py", "ge=1, description", "ge=0, description")
     found = planned(project)
     assert {"generate_outputs", "profile_node", "score_outputs"} <= found
     assert "build_prompts" not in found
