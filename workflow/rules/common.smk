@@ -105,4 +105,5 @@ def dump(settings):
 
 
 BOOTSTRAP = dump(cfg.bootstrap)
-TASKS = list(cfg.tasks)
+TEMPLATES = [resource(task.template) for task in cfg.tasks.values()]
+EXAMPLES = [resource(task.worked_example) for task in cfg.tasks.values()]

@@ -1,8 +1,5 @@
 """Generation: one job an inference node; and the reference quality of what it returned."""
 
-TEMPLATES = [resource(task.template) for task in cfg.tasks.values()]
-EXAMPLES = [resource(task.worked_example) for task in cfg.tasks.values()]
-
 
 def node_settings(wildcards):
     """Return what an inference node's outputs depend on."""

@@ -16,8 +16,8 @@ rule build_prompts:
     """Draw, check, split and render the prompts of all tasks."""
     input:
         sources=prompt_files,
-        templates=[resource(task.template) for task in cfg.tasks.values()],
-        examples=[resource(task.worked_example) for task in cfg.tasks.values()],
+        templates=TEMPLATES,
+        examples=EXAMPLES,
     output:
         table("prompts"),
     log:
