@@ -20,6 +20,7 @@ report: "resources/captions/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/access.smk"  # what must be within reach, checked before the first job
 include: "workflow/rules/prompts.smk"  # build_prompts
 include: "workflow/rules/models.smk"  # fetch_model
 include: "workflow/rules/generate.smk"  # generate_outputs, measure_quality, average_quality

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from poq import kinds
+from poq import hub, kinds
 from poq.errors import PoqError
 from poq.generation.base import OutputLimits, ServingSettings
 from poq.rewards import RewardSettings
@@ -147,6 +147,16 @@ class Config(Settings):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def unpinned(self) -> list[str]:
+        """Return a warning for each revision of the hub that is no commit hash and may move."""
+        models = {f"models.{name}": source for name, source in self.models.items()}
+        corpora = {f"tasks.{name}.source": task.source for name, task in self.tasks.items()}
+        return [
+            f"{key}.revision: {entry.revision!r} may move; pin it to a full commit hash"
+            for key, entry in {**models, **corpora}.items()
+            if not hub.is_pinned(getattr(entry, "revision", "0" * 40))
+        ]
 
     def pool(self) -> tuple[str, ...]:
         """Return the names of the evaluator nodes of the simulation."""

@@ -1,4 +1,4 @@
-"""A data set of the Hugging Face hub, at a pinned revision."""
+"""A data set of the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from poq import hub
 from poq.corpus.rows import Rows
 from poq.errors import PoqError
 from poq.settings import Settings as BaseSettings
@@ -20,7 +21,7 @@ class Settings(BaseSettings):
         description="Repository, e.g. rajpurkar/squad; or a local folder in the hub's layout."
     )
     name: str | None = Field(None, description="Configuration of the data set, e.g. 3.0.0.")
-    revision: str = Field(description="Commit hash, or a tag.")
+    revision: str = hub.Revision
     split: str = Field(description="Split to draw from, e.g. validation.")
 
 
@@ -28,6 +29,13 @@ def files(settings: Settings, task: str) -> list[Path]:
     """Return the files of a local folder; none of the hub, whose own cache holds the data."""
     root = Path(settings.dataset)
     return sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else []
+
+
+def access_problem(settings: Settings) -> str | None:
+    """Return why the data set cannot be downloaded, None if it can."""
+    if Path(settings.dataset).is_dir():
+        return None
+    return hub.access_problem(settings.dataset, settings.revision, "dataset")
 
 
 def read(settings: Settings, task: str) -> Rows:
@@ -38,12 +46,16 @@ def read(settings: Settings, task: str) -> Rows:
     """
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
+    from httpx2 import HTTPError
 
-    where = f"{settings.dataset}@{settings.revision}[{settings.split}]"
+    revision = settings.revision
+    where = f"data set {settings.dataset}@{revision}[{settings.split}]"
     try:
+        if not Path(settings.dataset).is_dir():
+            revision = hub.resolve(settings.dataset, revision, "dataset")
         dataset = load_dataset(
-            settings.dataset, settings.name, split=settings.split, revision=settings.revision
+            settings.dataset, settings.name, split=settings.split, revision=revision
         )
-    except (DatasetsError, OSError, ValueError) as error:
-        raise PoqError(f"data set {where}: cannot be loaded: {error}") from error
-    return Rows(dataset.to_list(), where, f"data set {where}")
+    except (DatasetsError, HTTPError, OSError, ValueError) as error:
+        raise PoqError(f"{where}: cannot be loaded: {error}") from error
+    return Rows(dataset.to_list(), f"{settings.dataset}@{revision}[{settings.split}]", where)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from poq import kinds
 from poq.errors import PoqError
 from poq.provenance import file_sha256
@@ -36,13 +38,20 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
     Raises:
         PoqError: a file is missing or its checksum is wrong, or there are no safe weights.
     """
-    settings = kinds.settings("poq.models", source)
     final = Path(manifest).parent
+    final.parent.mkdir(parents=True, exist_ok=True)
+    # Runs in other folders may share the cache; the second of two waits and fetches again.
+    with FileLock(final.with_name(f"{final.name}.lock")):
+        _fetch(source, final, Path(manifest).name)
+
+
+def _fetch(source: Mapping[str, Any], final: Path, manifest: str) -> None:
+    settings = kinds.settings("poq.models", source)
     building = final.with_name(f"{final.name}.partial")
     if settings.kind != "hub":  # a download from the hub goes on where it was cut
         shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True, exist_ok=True)
-    kinds.load("poq.models", settings.kind).collect(settings, building)
+    origin = kinds.load("poq.models", settings.kind).collect(settings, building)
     weights = sorted(building.rglob("*.safetensors"))
     quantized = sorted(building.rglob("*.gguf"))
     if not weights and len(quantized) == 1:
@@ -56,8 +65,9 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
         for path in sorted(building.rglob("*"))
         if path.is_file() and not path.relative_to(building).parts[0].startswith(".")
     }
-    text = json.dumps({"source": dict(source), "files": content}, indent=2, sort_keys=True)
-    (building / Path(manifest).name).write_text(text + "\n", encoding="utf-8")
+    facts = {"source": dict(source), "origin": origin, "files": content}
+    text = json.dumps(facts, indent=2, sort_keys=True)
+    (building / manifest).write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)
     building.rename(final)
 

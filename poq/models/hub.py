@@ -1,4 +1,4 @@
-"""A model of the Hugging Face hub, at a pinned revision."""
+"""A model of the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from poq import hub
 from poq.errors import PoqError
 from poq.models.folder import PATTERNS
 from poq.settings import Settings as BaseSettings
@@ -17,7 +18,7 @@ class Settings(BaseSettings):
 
     kind: Literal["hub"]
     repository: str = Field(description="Repository, e.g. Qwen/Qwen2-1.5B-Instruct.")
-    revision: str = Field(description="Commit hash, or a tag.")
+    revision: str = hub.Revision
 
 
 def files(settings: Settings) -> list[Path]:
@@ -25,23 +26,33 @@ def files(settings: Settings) -> list[Path]:
     return []
 
 
-def collect(settings: Settings, folder: Path) -> None:
+def access_problem(settings: Settings) -> str | None:
+    """Return why the repository cannot be downloaded, None if it can."""
+    return hub.access_problem(settings.repository, settings.revision, "model")
+
+
+def collect(settings: Settings, folder: Path) -> str:
     """Download the repository's safe files into the folder; a cut download goes on.
+
+    Returns:
+        The repository and the commit that the files are of.
 
     Raises:
         PoqError: the hub cannot be reached, or has no such repository or revision.
     """
+    from httpx2 import HTTPError
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
+        commit = hub.resolve(settings.repository, settings.revision, "model")
         snapshot_download(
             settings.repository,
-            revision=settings.revision,
+            revision=commit,
             local_dir=folder,
             allow_patterns=list(PATTERNS),
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+    except (HTTPError, OSError, ValueError) as error:
         raise PoqError(
             f"model {settings.repository}@{settings.revision}: cannot be fetched: {error}"
         ) from error
+    return f"{settings.repository}@{commit}"

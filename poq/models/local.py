@@ -28,8 +28,8 @@ def files(settings: Settings) -> list[Path]:
     return sorted({path for pattern in PATTERNS for path in root.rglob(pattern)})
 
 
-def collect(settings: Settings, folder: Path) -> None:
-    """Copy the folder's safe files.
+def collect(settings: Settings, folder: Path) -> str:
+    """Copy the folder's safe files and return the folder's path.
 
     Raises:
         PoqError: the folder is missing.
@@ -41,3 +41,4 @@ def collect(settings: Settings, folder: Path) -> None:
         target = folder / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    return settings.path

