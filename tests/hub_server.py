@@ -1,12 +1,22 @@
-"""A model hub on loopback, just as far as access goes: gated, missing, moving revisions."""
+"""A model hub on loopback: the part of the Hugging Face hub's API that a download uses.
+
+It serves ``<root>/models/<owner>/<name>`` and ``<root>/datasets/<owner>/<name>``; every repository
+has the same files at every commit, and a branch ``main`` at :data:`COMMIT`. A repository that holds
+a file ``GATED`` is served only to those who send :data:`TOKEN`.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -15,42 +25,108 @@ TOKEN = "hf_of_somebody_with_access"  # noqa: S105
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as the hub does: errors are named in the header X-Error-Code."""
+    """Answers as the hub does; errors are named in the header X-Error-Code."""
+
+    root: Path
+    commit: str
+    protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
         """Answer for a file."""
-        self._answer(b"")
+        self._answer()
 
     def do_GET(self) -> None:
-        """Answer for a description."""
-        self._answer(json.dumps({"id": "open/model", "sha": COMMIT, "siblings": []}).encode())
+        """Answer for a file or a description."""
+        self._answer()
+
+    def do_POST(self) -> None:
+        """Answer for a list of paths."""
+        self._answer()
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""
 
-    def _answer(self, body: bytes) -> None:
-        status, error = 200, None
-        if "gated/" in self.path and self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            status, error = 401, "GatedRepo"
-        elif "nobody/" in self.path:
-            status, error = 401, "RepoNotFound"
-        elif "v9" in self.path:
-            status, error = 404, "RevisionNotFound"
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+        api = parts[0] == "api"
+        parts = parts[1:] if api else parts
+        kind = parts.pop(0) if parts[0] in ("models", "datasets") else "models"
+        owner, name, *rest = parts
+        repository = self.root / kind / owner / name
+        revision = rest[1] if len(rest) > 1 else "main"
+        self.commit = COMMIT if revision == "main" else revision
+        if (repository / "GATED").exists() and self.headers.get(
+            "Authorization"
+        ) != f"Bearer {TOKEN}":
+            self._send(401, b"", error="GatedRepo")
+        elif not repository.is_dir():
+            self._send(401, b"", error="RepoNotFound")
+        elif revision != "main" and not re.fullmatch("[0-9a-f]{40}", revision):
+            self._send(404, b"", error="RevisionNotFound")
+        elif api:
+            self._send(200, json.dumps(self._describe(repository, rest, body)).encode())
+        elif (file := repository.joinpath(*rest[2:])).is_file():
+            self._send(200, file.read_bytes())
+        else:
+            self._send(404, b"", error="EntryNotFound")
+
+    def _describe(self, repository: Path, rest: list[str], body: bytes) -> Any:
+        files = sorted(path for path in repository.rglob("*") if path.is_file())
+        names = [str(path.relative_to(repository)) for path in files]
+        entries = [
+            {"type": "file", "path": name, "size": path.stat().st_size, "oid": _sha1(path)}
+            for name, path in zip(names, files, strict=True)
+        ]
+        what = rest[0] if rest else "info"
+        if what == "tree":
+            under = repository.joinpath(*rest[2:])
+            folders = [path for path in under.iterdir() if path.is_dir()]
+            listed = [
+                {"type": "directory", "path": str(p.relative_to(repository))} for p in folders
+            ]
+            return [
+                entry for entry in entries if under in (repository / str(entry["path"])).parents
+            ] + [{**folder, "oid": COMMIT, "size": 0} for folder in listed]
+        if what == "paths-info":
+            wanted = json.loads(body)["paths"]
+            return [entry for entry in entries if entry["path"] in wanted]
+        identity = "/".join(repository.parts[-2:])
+        siblings = [{"rfilename": name} for name in names]
+        return {
+            "id": identity,
+            "sha": self.commit,
+            "siblings": siblings,
+            "private": False,
+            "tags": [],
+        }
+
+    def _send(self, status: int, content: bytes, error: str | None = None) -> None:
+        start, end = 0, len(content)
+        if status == 200 and (wanted := self.headers.get("Range")):
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            start, end = int(first), int(last) + 1 if last else end
+            status = 206
         self.send_response(status)
         if error:
             self.send_header("X-Error-Code", error)
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", '"1"')
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Repo-Commit", self.commit)
+        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')  # noqa: S324
+        self.send_header("Content-Length", str(end - start))
         self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(content[start:end])
+
+
+def _sha1(path: Path) -> str:
+    return hashlib.sha1(path.read_bytes()).hexdigest()  # noqa: S324
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Serve on a free port of this machine and give the address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+def serving(root: Path) -> Iterator[str]:
+    """Serve a folder on a free port of this machine and give the address."""
+    handler = type("Rooted", (Handler,), {"root": root})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,13 @@ from tests.hub_server import serving, use
 
 
 @pytest.fixture(autouse=True)
-def _hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with serving() as address:
+def _hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in ("models/open/model", "models/gated/llama", "datasets/open/data"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "models/open/model/config.json").write_text("{}")
+    (tmp_path / "models/gated/llama/config.json").write_text("{}")
+    (tmp_path / "models/gated/llama/GATED").touch()
+    with serving(tmp_path) as address:
         use(monkeypatch, address)
         yield
 

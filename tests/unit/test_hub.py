@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,13 @@ from tests.hub_server import COMMIT, TOKEN, serving, use
 
 
 @pytest.fixture(autouse=True)
-def _hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with serving() as address:
+def _hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in ("models/open/model", "models/gated/llama", "datasets/open/data"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "models/open/model/config.json").write_text("{}")
+    (tmp_path / "models/gated/llama/config.json").write_text("{}")
+    (tmp_path / "models/gated/llama/GATED").touch()
+    with serving(tmp_path) as address:
         use(monkeypatch, address)
         yield
 
@@ -38,20 +44,20 @@ def test_what_is_open_has_no_problem() -> None:
 
 
 def test_gated_model_without_a_token_says_where_to_go() -> None:
-    assert hub.access_problem("gated/model", "main", "model") == (
-        "gated/model is gated; found no token, expected one in HF_TOKEN (or `hf auth login`) of an "
-        "account that accepted the licence at https://huggingface.co/gated/model"
+    assert hub.access_problem("gated/llama", "main", "model") == (
+        "gated/llama is gated; found no token, expected one in HF_TOKEN (or `hf auth login`) of an "
+        "account that accepted the licence at https://huggingface.co/gated/llama"
     )
 
 
 def test_gated_model_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
-    problem = hub.access_problem("gated/model", "main", "model")
+    problem = hub.access_problem("gated/llama", "main", "model")
     assert problem is not None
     assert "found a token without access" in problem
     assert "hf_of_somebody_else" not in problem
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    assert hub.access_problem("gated/model", "main", "model") is None
+    assert hub.access_problem("gated/llama", "main", "model") is None
 
 
 def test_missing_repository_and_revision() -> None:
@@ -72,5 +78,5 @@ def test_unreachable_hub_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_offline_mode_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert hub.access_problem("gated/model", "main", "model") is None
+    assert hub.access_problem("gated/llama", "main", "model") is None
     assert hub.resolve("open/model", "main", "model") == "main"
