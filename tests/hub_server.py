@@ -52,8 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         api = parts[0] == "api"
         parts = parts[1:] if api else parts
         kind = parts.pop(0) if parts[0] in ("models", "datasets") else "models"
-        owner, name, *rest = parts
-        repository = self.root / kind / owner / name
+        repository, rest = self.root.joinpath(kind, *parts[:2]), parts[2:]
         revision = rest[1] if len(rest) > 1 else "main"
         self.commit = COMMIT if revision == "main" else revision
         if (repository / "GATED").exists() and self.headers.get(
@@ -64,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(401, b"", error="RepoNotFound")
         elif revision != "main" and not re.fullmatch("[0-9a-f]{40}", revision):
             self._send(404, b"", error="RevisionNotFound")
+        elif api and rest[:1] == ["tree"] and not repository.joinpath(*rest[2:]).is_dir():
+            self._send(404, b"", error="EntryNotFound")
         elif api:
             self._send(200, json.dumps(self._describe(repository, rest, body)).encode())
         elif (file := repository.joinpath(*rest[2:])).is_file():

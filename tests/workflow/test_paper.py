@@ -1,0 +1,146 @@
+"""config/paper.yaml: listed whole, stopped early where the hub is out of reach, run to its end.
+
+The hub is one on loopback that serves repositories of the same names: the project's own corpus in
+the columns and layout of the real data sets, and models of a few thousand random weights.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from poq import tables
+from poq.provenance import ROOT
+from tests.hub_server import TOKEN, serving
+from tests.tiny_models import save_classifier, save_encoder, save_language_model
+from tests.workflow.conftest import command, environment
+
+pytestmark = pytest.mark.workflow
+GATED = ("google/gemma-2-2b-it", "meta-llama/Llama-3.2-3B-Instruct")
+CONFIGS = """---
+configs:
+- config_name: 3.0.0
+  data_files:
+  - split: test
+    path: 3.0.0/test-*
+---
+"""
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of the hub."""
+    root = tmp_path_factory.mktemp("hub")
+    squad, news = root / "datasets/rajpurkar/squad", root / "datasets/abisee/cnn_dailymail"
+    for corpus, file in (
+        ("qa", squad / "plain_text/validation-00000-of-00001.parquet"),
+        ("news", news / "3.0.0/test-00000-of-00001.parquet"),
+    ):
+        file.parent.mkdir(parents=True)
+        lines = (ROOT / "resources/corpus" / f"{corpus}.jsonl").read_text().splitlines()
+        pl.DataFrame([json.loads(line) for line in lines]).write_parquet(file)
+    (news / "README.md").write_text(CONFIGS)
+    for name, source in paper()["models"].items():
+        folder = root / "models" / source["repository"]
+        folder.mkdir(parents=True)
+        if name == "ms-marco-minilm-l6":
+            save_classifier(folder, [0.0], random=True)
+        elif name == "nli-deberta-v3-base":
+            save_classifier(folder, [0.0, 0.0, 0.0], random=True)
+        elif name == "stsb-distilroberta-base":
+            save_encoder(folder)
+        else:
+            save_language_model(folder)
+        if source["repository"] in GATED:
+            (folder / "GATED").touch()
+    with serving(root) as address:
+        yield address
+
+
+def paper() -> dict[str, dict[str, dict[str, str]]]:
+    values: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(
+        (ROOT / "config/paper.yaml").read_text()
+    )
+    return values
+
+
+def run(folder: Path, address: str, token: str, *arguments: str) -> tuple[int, str]:
+    """Run the paper's configuration against a hub; return the exit status and what was printed."""
+    variables = {"HF_ENDPOINT": address, "HF_TOKEN": token, "HF_HOME": str(folder / "hf")}
+    result = subprocess.run(
+        command(folder, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env=environment() | variables | {"HF_HUB_OFFLINE": "0"},
+        timeout=600,
+    )
+    return result.returncode, result.stdout
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """Return a folder with the paper's configuration as it is."""
+    shutil.copy(ROOT / "config/paper.yaml", tmp_path / "config.yaml")
+    return tmp_path
+
+
+def test_dry_run_lists_the_whole_paper_and_warns_of_what_may_move(whole: Path) -> None:
+    status, printed = run(whole, "http://127.0.0.1:9", "", "--dry-run")
+    assert status == 0
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", printed, flags=re.MULTILINE))
+    assert counts["generate_outputs"] == counts["profile_node"] == "5"
+    assert counts["fetch_model"] == "8"
+    moving = [key for key, source in paper()["models"].items() if source["revision"] == "main"]
+    warnings = re.findall(r"^warning: models\.(\S+)\.revision: 'main' may move", printed, re.M)
+    assert warnings == moving
+
+
+def test_unreachable_hub_is_one_clear_error_at_once(whole: Path) -> None:
+    status, printed = run(whole, "http://127.0.0.1:9", "")
+    assert status == 1
+    assert printed.count("the Hugging Face hub cannot be reached") == 1
+    assert "Traceback" not in printed
+    assert not (whole / "results/paper").exists()
+
+
+def test_gated_models_without_a_token_stop_before_anything_runs(whole: Path, hub: str) -> None:
+    status, printed = run(whole, hub, "")
+    assert status == 1
+    for repository in GATED:
+        assert f"{repository} is gated; found no token, expected one in HF_TOKEN" in printed
+        assert f"licence at https://huggingface.co/{repository}" in printed
+    assert not (whole / "results/paper").exists()
+
+
+def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
+    values = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
+    for task in values["tasks"].values():
+        task |= {"sample": 5, "max_output_tokens": 4}
+    values["costs"] |= {"requests": 10, "warmup": 0, "threads": 1}
+    values["serving"]["threads"] = values["scoring"]["threads"] = 1
+    values["bootstrap"]["resamples"] = 100
+    for node in ("tinyllama-1.1b", "qwen2-1.5b", "phi-3-mini"):  # the gated ones remain
+        del values["inference_nodes"][node]
+    for evaluator in ("ce-minilm", "ce-deberta"):
+        values["evaluators"][evaluator]["max_length"] = 64  # all that the tiny models read
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    status, printed = run(tmp_path, hub, TOKEN, "--cores", "2")
+    assert status == 0, printed
+    assert TOKEN not in printed
+    rewards = tables.read("rewards", tmp_path / "results/paper/simulation/rewards.parquet")
+    nodes = {*values["inference_nodes"], *values["evaluators"]}
+    assert set(rewards["node"]) == nodes
+    manifests = sorted((tmp_path / "cache/models").glob("*/poq-model.json"))
+    origins = {json.loads(path.read_text())["origin"] for path in manifests}
+    assert all(re.fullmatch(r".+/.+@[0-9a-f]{40}", origin) for origin in origins)
+    assert len(origins) == 5  # two language models, three evaluators
