@@ -18,6 +18,7 @@ from poq.errors import PoqError
 from poq.generation.base import OutputLimits, ServingSettings
 from poq.rewards import RewardSettings
 from poq.settings import Settings
+from poq.training.settings import TrainedModelSettings
 
 if TYPE_CHECKING:
     from poq.evaluators.base import EvaluatorSettings
@@ -113,6 +114,9 @@ class Config(Settings):
     tasks: dict[TaskName, TaskSettings] = Field(min_length=1, description="Tasks by name.")
     splits: SplitSettings
     models: dict[Name, ModelSource] = Field(description="Model folders: where each comes from.")
+    trained_models: dict[Name, TrainedModelSettings] = Field(
+        {}, description="Models that are trained on this run's calibration split, for evaluators."
+    )
     serving: ServingSettings
     inference_nodes: dict[Name, InferenceNode] = Field(
         min_length=2, description="Inference nodes: a model, and how it is served."
@@ -127,12 +131,13 @@ class Config(Settings):
     @model_validator(mode="after")
     def _references(self) -> Config:
         """Check what names something elsewhere in the configuration."""
-        problems = []
-        for section in ("inference_nodes", "evaluators"):
+        problems = list(self._training())
+        usable = {"inference_nodes": self.models, "evaluators": self.models | self.trained_models}
+        for section, models in usable.items():
             for name, entry in getattr(self, section).items():
                 model = getattr(entry, "model", None)
-                if model is not None and model not in self.models:
-                    problems.append(_unknown(f"{section}.{name}.model", model, self.models))
+                if model is not None and model not in models:
+                    problems.append(_unknown(f"{section}.{name}.model", model, models))
         for name in self.simulation.evaluators or ():
             if name not in self.evaluators:
                 problems.append(_unknown("simulation.evaluators", name, self.evaluators))
@@ -147,6 +152,30 @@ class Config(Settings):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _training(self) -> Iterator[str]:
+        """Check trained models, and that their evaluators read what they were trained on."""
+        for name, trained in self.trained_models.items():
+            if name in self.models:
+                yield f"trained_models.{name}: found a name of `models`; expected another"
+            if trained.base not in self.models:
+                yield _unknown(f"trained_models.{name}.base", trained.base, self.models)
+        for name, evaluator in self.evaluators.items():
+            model = self.trained_models.get(getattr(evaluator, "model", ""))
+            if model is None:
+                continue
+            expected = {
+                "kind": "cross_encoder",
+                "compares_with": model.target,
+                "max_length": model.max_length,
+            }
+            for key, value in expected.items():
+                found = getattr(evaluator, key, None)
+                if found != value:
+                    yield (
+                        f"evaluators.{name}.{key}: found {found!r}; expected {value!r}, as its "
+                        "model was trained"
+                    )
 
     def pool(self) -> tuple[str, ...]:
         """Return the names of the evaluator nodes of the simulation."""

@@ -37,11 +37,8 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
         PoqError: a file is missing or its checksum is wrong, or there are no safe weights.
     """
     settings = kinds.settings("poq.models", source)
-    final = Path(manifest).parent
-    building = final.with_name(f"{final.name}.partial")
-    if settings.kind != "hub":  # a download from the hub goes on where it was cut
-        shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True, exist_ok=True)
+    # A download from the hub goes on where it was cut.
+    building = building_folder(manifest, anew=settings.kind != "hub")
     kinds.load("poq.models", settings.kind).collect(settings, building)
     weights = sorted(building.rglob("*.safetensors"))
     quantized = sorted(building.rglob("*.gguf"))
@@ -51,6 +48,27 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
         raise PoqError(
             f"model {dict(source)}: found no safetensors and {len(quantized)} GGUF files"
         )
+    complete_folder(manifest, source)
+
+
+def building_folder(manifest: str | Path, *, anew: bool = True) -> Path:
+    """Return the folder beside its final place where a model is built; empty if ``anew``."""
+    final = Path(manifest).parent
+    building = final.with_name(f"{final.name}.partial")
+    if anew:
+        shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True, exist_ok=True)
+    return building
+
+
+def complete_folder(manifest: str | Path, source: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder that was built, and move the folder to its final place.
+
+    Args:
+        manifest: path of the manifest; its folder is replaced.
+        source: where the model came from.
+    """
+    building, final = building_folder(manifest, anew=False), Path(manifest).parent
     content = {
         str(path.relative_to(building)): {"sha256": file_sha256(path), "bytes": path.stat().st_size}
         for path in sorted(building.rglob("*"))
