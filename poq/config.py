@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from poq import kinds
 from poq.errors import PoqError
+from poq.evaluators import cross_encoder
 from poq.generation.base import OutputLimits, ServingSettings
 from poq.rewards import RewardSettings
 from poq.settings import Settings
@@ -164,14 +165,13 @@ class Config(Settings):
             model = self.trained_models.get(getattr(evaluator, "model", ""))
             if model is None:
                 continue
-            expected = {
-                "kind": "cross_encoder",
-                "compares_with": model.target,
-                "max_length": model.max_length,
-            }
-            for key, value in expected.items():
-                found = getattr(evaluator, key, None)
-                if found != value:
+            if not isinstance(evaluator, cross_encoder.Settings):
+                kind = getattr(evaluator, "kind", None)
+                yield f"evaluators.{name}.kind: found {kind!r}; expected 'cross_encoder'"
+                continue
+            trained_as = {"compares_with": model.target, "max_length": model.max_length}
+            for key, value in trained_as.items():
+                if (found := getattr(evaluator, key)) != value:
                     yield (
                         f"evaluators.{name}.{key}: found {found!r}; expected {value!r}, as its "
                         "model was trained"

@@ -22,7 +22,7 @@ from poq.errors import PoqError
 from poq.models.folder import building_folder, complete_folder
 from poq.scoring import targets
 from poq.streams import stream
-from poq.training.examples import with_calibration_prompts
+from poq.tables import with_prompts
 from poq.training.settings import TrainedModelSettings
 
 if TYPE_CHECKING:
@@ -71,6 +71,22 @@ def train_cross_encoder(
     folder = building_folder(manifest)
     model.save_pretrained(str(folder), create_model_card=False)
     complete_folder(manifest, source)
+
+
+def with_calibration_prompts(examples: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+    """Return the examples joined with their prompts.
+
+    Raises:
+        PoqError: an example's prompt is unknown, or is not in the calibration split.
+    """
+    rows = with_prompts(examples, prompts.drop("task"))
+    astray = rows.filter(pl.col("split") != "calibration")["prompt_id"].unique().sort()
+    if len(astray):
+        raise PoqError(
+            f"training examples: {astray.head(3).to_list()} of {len(astray)} prompts are in the "
+            "test split; expected prompts of the calibration split alone"
+        )
+    return rows
 
 
 def _dataset(rows: pl.DataFrame, settings: TrainedModelSettings, part: str) -> Dataset:

@@ -12,7 +12,6 @@ from poq.errors import PoqError
 from poq.metrics.rouge import rouge
 from poq.metrics.squad import token_f1
 from poq.streams import stream
-from poq.tables import with_prompts
 from poq.training.corruptions import CORRUPTIONS, Subject
 
 
@@ -69,22 +68,6 @@ def build_examples(
     if not rows:
         raise PoqError(f"corruptions {[*corruptions]} gave no text to train on")
     return pl.DataFrame(rows, schema_overrides={"grade": pl.Float64}, infer_schema_length=None)
-
-
-def with_calibration_prompts(examples: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """Return the examples joined with their prompts.
-
-    Raises:
-        PoqError: an example's prompt is unknown, or is not in the calibration split.
-    """
-    rows = with_prompts(examples, prompts.drop("task"))
-    astray = rows.filter(pl.col("split") != "calibration")["prompt_id"].unique().sort()
-    if len(astray):
-        raise PoqError(
-            f"training examples: {astray.head(3).to_list()} of {len(astray)} prompts are in the "
-            "test split; expected prompts of the calibration split alone"
-        )
-    return rows
 
 
 def _with_part(prompts: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.DataFrame:

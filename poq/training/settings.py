@@ -30,9 +30,7 @@ class TrainedModelSettings(Settings):
     target: Literal["question", "context", "question+context"] = Field(
         "question+context", description="What is read beside an output, in training and scoring."
     )
-    corruptions: tuple[Corruption, ...] = Field(
-        EVERY, min_length=1, description="Kinds of training texts."
-    )
+    corruptions: tuple[Corruption, ...] = Field(EVERY, description="Kinds of training texts.")
     labels: LabelSettings = Field(LabelSettings(), description="Label of each task's texts.")
     held_out: float = Field(
         0.2,
