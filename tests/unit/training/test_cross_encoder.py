@@ -17,6 +17,7 @@ from poq.errors import PoqError
 from poq.evaluators import cross_encoder
 from poq.evaluators.base import Scorer
 from poq.models.folder import model_folder
+from poq.provenance import reachable_modules
 from poq.training.cross_encoder import (
     cross_entropy,
     train_cross_encoder,
@@ -210,3 +211,12 @@ def test_cross_entropy_of_a_constant() -> None:
     # -(ln 0.25 + ln 0.75) / 2
     found = cross_entropy(np.array([1.0, 0.0]), 0.25)
     assert found == pytest.approx(-(math.log(0.25) + math.log(0.75)) / 2)
+
+
+def test_code_of_training_retrains_and_rescores_no_other_evaluator(root: Path) -> None:
+    scripts = root / "workflow" / "scripts"
+    assert "poq.training.cross_encoder" in reachable_modules(scripts / "train_evaluator.py")
+    assert "poq.training.corruptions" in reachable_modules(scripts / "build_examples.py")
+    for script, kind in (("score_outputs", "cross_encoder"), ("profile_evaluator", "lexical")):
+        found = reachable_modules(scripts / f"{script}.py", [f"poq.evaluators.{kind}"])
+        assert not {name for name in found if name.startswith("poq.training")}
