@@ -169,8 +169,14 @@ def _fit(
 
 
 def cross_entropy(labels: NDArray[np.float64], value: float) -> float:
-    """Return the mean binary cross-entropy of one value in (0, 1) for all labels in [0, 1]."""
-    return float(-np.mean(labels * np.log(value) + (1 - labels) * np.log(1 - value)))
+    """Return the mean binary cross-entropy of one value for all labels, all in [0, 1].
+
+    Infinite if the value rules a label out (0 or 1 where the label is not).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        likely = np.where(labels > 0, labels * np.log(value), 0.0)
+        unlikely = np.where(labels < 1, (1 - labels) * np.log1p(-value), 0.0)
+    return float(-np.mean(likely + unlikely))
 
 
 def _freeze(encoder: Any, count: int) -> None:

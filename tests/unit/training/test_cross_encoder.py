@@ -131,7 +131,7 @@ def test_same_bytes_in_another_process_on_fewer_cores(
 def test_another_seed_gives_another_model(
     encoder: Path, examples: pl.DataFrame, prompts: pl.DataFrame, tmp_path: Path
 ) -> None:
-    settings = TrainedModelSettings.model_validate(SETTINGS | {"epochs": 1})
+    settings = TrainedModelSettings.model_validate(SETTINGS | {"epochs": 3})
     weights = []
     for seed in (7, 8):
         manifest = tmp_path / str(seed) / "poq-model.json"
@@ -171,7 +171,7 @@ def test_held_out_examples_change_no_weight_and_are_reported(
     weights = []
     for name, rows in (("with", examples), ("without", fit)):
         with caplog.at_level("INFO", logger="poq.training.cross_encoder"):
-            manifest = train(encoder, rows, prompts, tmp_path / name / "poq-model.json", epochs=1)
+            manifest = train(encoder, rows, prompts, tmp_path / name / "poq-model.json", epochs=3)
         weights.append((manifest.parent / "model.safetensors").read_bytes())
     assert weights[0] == weights[1]
     told = [r.getMessage() for r in caplog.records if r.name == "poq.training.cross_encoder"]
@@ -198,7 +198,7 @@ def test_frozen_layers_stay_as_they_are(
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (deeper / name).write_bytes((encoder / name).read_bytes())
     manifest = train(
-        deeper, examples, prompts, tmp_path / "m" / "poq-model.json", frozen_layers=1, epochs=1
+        deeper, examples, prompts, tmp_path / "m" / "poq-model.json", frozen_layers=1, epochs=3
     )
     before = load_file(deeper / "model.safetensors")
     after = load_file(manifest.parent / "model.safetensors")
@@ -207,10 +207,18 @@ def test_frozen_layers_stay_as_they_are(
     assert "encoder.layer.1.output.dense.weight" not in same
 
 
-def test_cross_entropy_of_a_constant() -> None:
-    # -(ln 0.25 + ln 0.75) / 2
-    found = cross_entropy(np.array([1.0, 0.0]), 0.25)
-    assert found == pytest.approx(-(math.log(0.25) + math.log(0.75)) / 2)
+@pytest.mark.parametrize(
+    ("labels", "value", "expected"),
+    [
+        ([1.0, 0.0], 0.25, -(math.log(0.25) + math.log(0.75)) / 2),
+        ([0.5], 0.25, -(math.log(0.25) + math.log(0.75)) / 2),
+        ([1.0, 1.0], 1.0, 0.0),
+        ([0.0], 0.0, 0.0),
+        ([0.5], 1.0, math.inf),
+    ],
+)
+def test_cross_entropy_of_a_constant(labels: list[float], value: float, expected: float) -> None:
+    assert cross_entropy(np.array(labels), value) == pytest.approx(expected)
 
 
 def test_code_of_training_retrains_and_rescores_no_other_evaluator(root: Path) -> None:
