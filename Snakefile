@@ -24,6 +24,7 @@ include: "workflow/rules/access.smk"  # what must be within reach, checked befor
 include: "workflow/rules/prompts.smk"  # build_prompts
 include: "workflow/rules/models.smk"  # fetch_model
 include: "workflow/rules/generate.smk"  # generate_outputs, measure_quality, average_quality
+include: "workflow/rules/train.smk"  # build_examples, train_evaluator
 include: "workflow/rules/score.smk"  # score_outputs, estimate_reliability
 include: "workflow/rules/costs.smk"  # profile_node, profile_evaluator, normalize_costs
 include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes

@@ -15,9 +15,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from poq import hub, kinds
 from poq.errors import PoqError
+from poq.evaluators import cross_encoder
 from poq.generation.base import OutputLimits, ServingSettings
 from poq.rewards import RewardSettings
 from poq.settings import Settings
+from poq.training.settings import TrainedModelSettings
 
 if TYPE_CHECKING:
     from poq.evaluators.base import EvaluatorSettings
@@ -113,6 +115,9 @@ class Config(Settings):
     tasks: dict[TaskName, TaskSettings] = Field(min_length=1, description="Tasks by name.")
     splits: SplitSettings
     models: dict[Name, ModelSource] = Field(description="Model folders: where each comes from.")
+    trained_models: dict[Name, TrainedModelSettings] = Field(
+        {}, description="Models that are trained on this run's calibration split, for evaluators."
+    )
     serving: ServingSettings
     inference_nodes: dict[Name, InferenceNode] = Field(
         min_length=2, description="Inference nodes: a model, and how it is served."
@@ -127,12 +132,13 @@ class Config(Settings):
     @model_validator(mode="after")
     def _references(self) -> Config:
         """Check what names something elsewhere in the configuration."""
-        problems = []
-        for section in ("inference_nodes", "evaluators"):
+        problems = list(self._training())
+        usable = {"inference_nodes": self.models, "evaluators": self.models | self.trained_models}
+        for section, models in usable.items():
             for name, entry in getattr(self, section).items():
                 model = getattr(entry, "model", None)
-                if model is not None and model not in self.models:
-                    problems.append(_unknown(f"{section}.{name}.model", model, self.models))
+                if model is not None and model not in models:
+                    problems.append(_unknown(f"{section}.{name}.model", model, models))
         for name in self.simulation.evaluators or ():
             if name not in self.evaluators:
                 problems.append(_unknown("simulation.evaluators", name, self.evaluators))
@@ -157,6 +163,29 @@ class Config(Settings):
             for key, entry in {**models, **corpora}.items()
             if not hub.is_pinned(getattr(entry, "revision", "0" * 40))
         ]
+
+    def _training(self) -> Iterator[str]:
+        """Check trained models, and that their evaluators read what they were trained on."""
+        for name, trained in self.trained_models.items():
+            if name in self.models:
+                yield f"trained_models.{name}: found a name of `models`; expected another"
+            if trained.base not in self.models:
+                yield _unknown(f"trained_models.{name}.base", trained.base, self.models)
+        for name, evaluator in self.evaluators.items():
+            model = self.trained_models.get(getattr(evaluator, "model", ""))
+            if model is None:
+                continue
+            if not isinstance(evaluator, cross_encoder.Settings):
+                kind = getattr(evaluator, "kind", None)
+                yield f"evaluators.{name}.kind: found {kind!r}; expected 'cross_encoder'"
+                continue
+            trained_as = {"compares_with": model.target, "max_length": model.max_length}
+            for key, value in trained_as.items():
+                if (found := getattr(evaluator, key)) != value:
+                    yield (
+                        f"evaluators.{name}.{key}: found {found!r}; expected {value!r}, as its "
+                        "model was trained"
+                    )
 
     def pool(self) -> tuple[str, ...]:
         """Return the names of the evaluator nodes of the simulation."""

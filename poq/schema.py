@@ -10,6 +10,10 @@ import polars as pl
 TASKS = ("qa", "summarization")
 SPLITS = ("calibration", "test")
 REFERENCE_METRICS = ("token_f1", "exact_match", "rouge1", "rouge2", "rougeL")
+CORRUPTIONS = (
+    "untouched", "truncated", "entity_swapped", "shuffled", "widened", "misplaced", "echoed",
+    "off_topic", "node_output",
+)  # fmt: skip
 STRING, FLOAT, INT, BOOL = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
 
 
@@ -204,6 +208,21 @@ _TABLES = [
             Column("high", FLOAT, "raw value of score 10; equal to low if all raw values of the "
                    "calibration split agree, and then every score is 5"),
             _count("n", "raw values that it was fitted on; 0 if fixed"),
+        ],
+    ),
+    Table(
+        "training", "training/<trained>.parquet", "texts that one evaluator's model is trained "
+        "on, for prompts of the calibration split alone", ["prompt_id", "output"],
+        [
+            PROMPT_ID,
+            Column("output", STRING, "corrupted or untouched reference, or output of a node"),
+            TASK,
+            Column("part", STRING, "fit: seen by training; held_out: only its loss is reported",
+                   values=("fit", "held_out")),
+            Column("corruption", STRING, "how the text was made", values=CORRUPTIONS),
+            Column("grade", FLOAT, "how strong the corruption was meant to be; null for a "
+                   "node's output", low=0, high=1, nullable=True),
+            _unit("label", "what the text is worth: token F1 or ROUGE-L with the references"),
         ],
     ),
     Table(

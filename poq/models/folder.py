@@ -42,15 +42,13 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
     final.parent.mkdir(parents=True, exist_ok=True)
     # Runs in other folders may share the cache; the second of two waits and fetches again.
     with FileLock(final.with_name(f"{final.name}.lock")):
-        _fetch(source, final, Path(manifest).name)
+        _fetch(source, manifest)
 
 
-def _fetch(source: Mapping[str, Any], final: Path, manifest: str) -> None:
+def _fetch(source: Mapping[str, Any], manifest: str | Path) -> None:
     settings = kinds.settings("poq.models", source)
-    building = final.with_name(f"{final.name}.partial")
-    if settings.kind != "hub":  # a download from the hub goes on where it was cut
-        shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True, exist_ok=True)
+    # A download from the hub goes on where it was cut.
+    building = building_folder(manifest, anew=settings.kind != "hub")
     origin = kinds.load("poq.models", settings.kind).collect(settings, building)
     weights = sorted(building.rglob("*.safetensors"))
     quantized = sorted(building.rglob("*.gguf"))
@@ -60,14 +58,34 @@ def _fetch(source: Mapping[str, Any], final: Path, manifest: str) -> None:
         raise PoqError(
             f"model {dict(source)}: found no safetensors and {len(quantized)} GGUF files"
         )
+    complete_folder(manifest, {"source": dict(source), "origin": origin})
+
+
+def building_folder(manifest: str | Path, *, anew: bool = True) -> Path:
+    """Return the folder beside its final place where a model is built; empty if ``anew``."""
+    final = Path(manifest).parent
+    building = final.with_name(f"{final.name}.partial")
+    if anew:
+        shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True, exist_ok=True)
+    return building
+
+
+def complete_folder(manifest: str | Path, facts: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder that was built, and move the folder to its final place.
+
+    Args:
+        manifest: path of the manifest; its folder is replaced.
+        facts: JSON values that the manifest keeps: where the model came from.
+    """
+    building, final = building_folder(manifest, anew=False), Path(manifest).parent
     content = {
         str(path.relative_to(building)): {"sha256": file_sha256(path), "bytes": path.stat().st_size}
         for path in sorted(building.rglob("*"))
         if path.is_file() and not path.relative_to(building).parts[0].startswith(".")
     }
-    facts = {"source": dict(source), "origin": origin, "files": content}
-    text = json.dumps(facts, indent=2, sort_keys=True)
-    (building / manifest).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps({**facts, "files": content}, indent=2, sort_keys=True)
+    (building / Path(manifest).name).write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)
     building.rename(final)
 

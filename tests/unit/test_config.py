@@ -13,6 +13,7 @@ from poq import config, kinds
 from poq.errors import PoqError
 
 ABSENT = object()
+NAMED = ("models", "trained_models", "evaluators")
 NAME = "lower-case letters, digits, '.', '_' and '-', the first a letter or digit"
 LEXICAL = {"kind": "lexical", "compares_with": "context", "scale": {"method": "fitted"}}
 TASK = {
@@ -118,7 +119,59 @@ def change(demo_config: dict[str, Any]) -> Change:
         (
             "evaluators/minilm-reference/model",
             "minilm",
-            "evaluators.minilm-reference.model: found 'minilm'; expected one of {models}",
+            "evaluators.minilm-reference.model: found 'minilm'; expected one of {models}, "
+            "{trained_models}",
+        ),
+        # trained models
+        (
+            "trained_models/minilm-cross/base",
+            "minilm",
+            "trained_models.minilm-cross.base: found 'minilm'; expected one of {models}",
+        ),
+        (
+            "trained_models/gemma-3-270m",
+            {"base": "all-minilm-l6-v2"},
+            "trained_models.gemma-3-270m: found a name of `models`; expected another",
+        ),
+        (
+            "inference_nodes/smollm2-bf16/model",
+            "minilm-cross",
+            "inference_nodes.smollm2-bf16.model: found 'minilm-cross'; expected one of {models}",
+        ),
+        (
+            "trained_models/minilm-cross/base",
+            "minilm-cross",
+            "trained_models.minilm-cross.base: found 'minilm-cross'; expected one of {models}",
+        ),
+        (
+            "trained_models/minilm-cross/target",
+            "reference",
+            "trained_models.minilm-cross.target: found 'reference'; expected 'question', "
+            "'context' or 'question+context'",
+        ),
+        (
+            "evaluators/trained-context/compares_with",
+            "context",
+            "evaluators.trained-context.compares_with: found 'context'; expected "
+            "'question+context', as its model was trained",
+        ),
+        (
+            "evaluators/trained-context/max_length",
+            512,
+            "evaluators.trained-context.max_length: found 512; expected 192, as its model was "
+            "trained",
+        ),
+        (
+            "evaluators/minilm-context/model",
+            "minilm-cross",
+            "evaluators.minilm-context.kind: found 'bi_encoder'; expected 'cross_encoder'",
+        ),
+        (
+            "trained_models/minilm-cross/corruptions",
+            ["garbled"],
+            "trained_models.minilm-cross.corruptions.0: found 'garbled'; expected 'untouched', "
+            "'truncated', 'entity_swapped', 'shuffled', 'widened', 'misplaced', 'echoed', "
+            "'off_topic' or 'node_output'",
         ),
         (
             "simulation/evaluators",
@@ -214,7 +267,7 @@ def change(demo_config: dict[str, Any]) -> Change:
 )
 def test_a_mistake_is_told_in_one_line(change: Change, path: str, value: Any, message: str) -> None:
     values = change(path, value)
-    names = {key: ", ".join(values[key]) for key in ("models", "evaluators")}
+    names = {key: ", ".join(values[key]) for key in NAMED}
     pool = len(values["evaluators"])
     with pytest.raises(PoqError) as error:
         config.load(values, "my.yaml")

@@ -108,3 +108,21 @@ def test_new_evaluator_scores_alone(project: Path) -> None:
     result = run(project, "--cores", "1", "--dry-run", root=project)
     assert result.stdout.count("rule score_outputs:") == 1
     assert not planned(project) & {"generate_outputs", "build_prompts"}
+
+
+def test_new_trained_evaluator_trains_and_scores_alone(project: Path) -> None:
+    values = yaml.safe_load((project / "config.yaml").read_text())
+    values["models"] = {"encoder": {"kind": "hub", "repository": "a/b", "revision": "0" * 40}}
+    values["trained_models"] = {"mine": {"base": "encoder"}}
+    values["evaluators"]["trained"] = values["evaluators"]["lexical-context"] | {
+        "kind": "cross_encoder",
+        "model": "mine",
+        "max_length": 256,
+        "compares_with": "question+context",
+    }
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    result = run(project, "--cores", "1", "--dry-run", root=project)
+    assert result.stdout.count("rule score_outputs:") == 1
+    found = planned(project)
+    assert {"fetch_model", "build_examples", "train_evaluator", "profile_evaluator"} <= found
+    assert not found & {"generate_outputs", "build_prompts", "profile_node", "measure_quality"}

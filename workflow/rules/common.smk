@@ -24,6 +24,7 @@ wildcard_constraints:
     evaluator="|".join(cfg.evaluators),
     figure="|".join(figures.names()),
     folder="|".join(cfg.models),
+    trained="|".join(cfg.trained_models),
 
 
 def results(path):
@@ -82,7 +83,12 @@ def code(name, *modules):
 
 
 def manifest(name):
-    """Return the manifest of a model folder; its path changes with its source."""
+    """Return the manifest of a model folder; its path changes with its source.
+
+    What this run trains depends on its prompts, and lies in its results.
+    """
+    if name in cfg.trained_models:
+        return results(f"models/{name}/poq-model.json")
     digest = provenance.digest(dump(cfg.models[name]))
     return f"{cfg.model_cache}/{name}-{digest}/poq-model.json"
 
@@ -96,7 +102,15 @@ def manifest_of(entry):
 def source_of(entry):
     """Return where the model of a node or evaluator comes from; None without a model."""
     name = getattr(entry, "model", None)
+    if name in cfg.trained_models:
+        return training_of(name)
     return dump(cfg.models[name]) if name else None
+
+
+def training_of(name):
+    """Return how a model is trained, and from what."""
+    trained = cfg.trained_models[name]
+    return {"training": dump(trained), "base": dump(cfg.models[trained.base])}
 
 
 def dump(settings):

@@ -1,0 +1,54 @@
+"""Training: texts of known worth for calibration prompts, and a cross-encoder that learns it."""
+
+
+def example_settings(wildcards):
+    """Return what the training examples depend on."""
+    return cfg.trained_models[wildcards.trained].model_dump(
+        mode="json", include={"corruptions", "labels", "held_out"}
+    )
+
+
+rule build_examples:
+    """Corrupt the references of calibration prompts, and label what comes of it."""
+    input:
+        prompts=table("prompts"),
+        outputs=all_outputs(),
+    output:
+        table("training"),
+    log:
+        logfile("build_examples/{trained}"),
+    benchmark:
+        benchmark_of("build_examples/{trained}")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=example_settings,
+        seed=cfg.seed,
+        code=code("build_examples"),
+    script:
+        "../scripts/build_examples.py"
+
+
+rule train_evaluator:
+    """Fine-tune a cross-encoder on the examples."""
+    input:
+        prompts=table("prompts"),
+        examples=table("training"),
+        base=lambda wildcards: manifest(cfg.trained_models[wildcards.trained].base),
+    output:
+        results("models/{trained}/poq-model.json"),
+    log:
+        logfile("train_evaluator/{trained}"),
+    benchmark:
+        benchmark_of("train_evaluator/{trained}")
+    conda:
+        "../../envs/scoring.yaml"
+    threads: lambda wildcards: cfg.trained_models[wildcards.trained].threads
+    resources:
+        gpu=GPU,
+    params:
+        settings=lambda wildcards: training_of(wildcards.trained),
+        seed=cfg.seed,
+        code=code("train_evaluator"),
+    script:
+        "../scripts/train_evaluator.py"
