@@ -17,6 +17,7 @@ from poq import kinds
 from poq.errors import PoqError
 from poq.generation.base import OutputLimits, ServingSettings
 from poq.rewards import RewardSettings, RewardStudySettings
+from poq.schema import JUDGE
 from poq.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ else:
     Evaluator = kinds.union("poq.evaluators")
     ConsensusRule = kinds.union("poq.consensus")
 
-JUDGE = "judge"
-"""Architecture of the evaluators that may be a reference for the others."""
 TaskName = Literal["qa", "summarization"]
 Reference = Literal["token_f1", "exact_match", "rouge1", "rouge2", "rougeL"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from poq.metrics.correlation import correlations
-from poq.schema import REFERENCE_METRICS
+from poq.schema import JUDGE, REFERENCE_METRICS
 from poq.streams import stream
-
-JUDGE = "judge"
 
 
 def reliability(

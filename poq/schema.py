@@ -10,6 +10,8 @@ import polars as pl
 TASKS = ("qa", "summarization")
 SPLITS = ("calibration", "test")
 REFERENCE_METRICS = ("token_f1", "exact_match", "rouge1", "rouge2", "rougeL")
+JUDGE = "judge"
+"""Architecture of evaluators whose scores may be a reference for others, and that reference."""
 STRING, FLOAT, INT, BOOL = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
 
 
@@ -243,7 +245,7 @@ _TABLES = [
             EVALUATOR,
             Column("task", STRING, "task; 'pooled' for all", values=(*TASKS, "pooled")),
             Column("reference", STRING, "reference-quality metric; 'judge' for the score that "
-                   "the judge gave the same output", values=(*REFERENCE_METRICS, "judge")),
+                   "the judge gave the same output", values=(*REFERENCE_METRICS, JUDGE)),
             Column("architecture", STRING, "how the evaluator is built: its kind, or what it is "
                    "among several of one kind"),
             COMPARES_WITH,

@@ -66,7 +66,7 @@ def _findings(findings: pl.DataFrame) -> Iterator[str]:
     yield "\nPublished findings beside this run, by rules fixed beforehand"
     for row in findings.to_dicts():
         ours = "" if row["ours"] is None else f"ours {_estimate(row, 'ours').strip()}   "
-        yield f"  {row['finding']:<38} {row['published']:<12.12} {ours}{row['verdict']}"
+        yield f"  {row['finding']:<38} {row['published']:<22} {ours}{row['verdict']}"
 
 
 def _estimate(row: Mapping[str, float | None], name: str) -> str:

@@ -2,7 +2,7 @@
 
 The rules stand here before any run is made, and every finding names one of them:
 
-- a **figure** (:class:`Figure`) agrees if our interval holds it, as far as it was rounded, and not
+- a **value** (:class:`Value`) agrees if our interval holds it, as far as it was rounded, and not
   also the value that the finding denies (0 for a correlation, 1 for a ratio); it differs if the
   interval does not hold it;
 - a **direction** (:class:`Above`, :class:`Below`) agrees if our whole interval lies on its side of
@@ -42,8 +42,8 @@ class Claim(Protocol):
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A published figure, half a unit of its last digit, and the value that it denies."""
+class Value:
+    """A published number, half a unit of its last digit, and the value that it denies."""
 
     value: float
     rounding: float
@@ -171,7 +171,9 @@ def row(finding: Finding, paper: str, evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _side(low: float, high: float, bound: float, *, claimed: str, other: str) -> tuple[Verdict, str]:
+def _side(
+    low: float, high: float, bound: float, *, claimed: str, other: str
+) -> tuple[Verdict, str]:
     ours = _interval(low, high)
     sides = {"above": low > bound, "below": high < bound}
     if sides[claimed]:

@@ -18,23 +18,25 @@ from numpy.typing import NDArray
 from poq.findings.base import (
     Above,
     Below,
+    Certainty,
     Claim,
     Evidence,
-    Figure,
     Finding,
     Measured,
     NotMeasured,
+    Value,
 )
 from poq.metrics.bootstrap import Estimate, interval, prompt_counts
 from poq.metrics.correlation import pearson_difference
 from poq.rewards import normalized, reward
+from poq.schema import JUDGE
 from poq.simulation.earnings import earnings, mean_earnings
 from poq.streams import stream
 
 PAPER = "cost-aware PoQ, arXiv 2512.16317"
 TABLES = ("costs", "ratings", "reference_quality", "reliability", "rewards", "rounds", "scores")
 
-TOKEN_F1, JUDGE = "token_f1", "judge"
+F1 = "token_f1"
 NEAR_ZERO = 0.1
 """Below this a correlation counts as near zero or negative: a small effect (Cohen, 1988)."""
 
@@ -159,7 +161,7 @@ def reward_of_efficient(evidence: Evidence, *, kind: str) -> Measured:
     advantage = [np.median(pool.cost[0]) - pool.cost[0]]
     if kind == "inference":
         test = tables["reference_quality"].filter(pl.col("split") == "test")
-        quality = dict(test.group_by("model").agg(pl.col(TOKEN_F1).mean()).iter_rows())
+        quality = dict(test.group_by("model").agg(pl.col(F1).mean()).iter_rows())
         means = np.array([quality[node] for node in pool.nodes])
         advantage.append(means - np.median(means))
     groups = [np.all([sign * edge > 0 for edge in advantage], axis=0) for sign in (1, -1)]
@@ -196,7 +198,9 @@ def _efficiency(
     counts = np.vstack(
         [
             np.ones(len(prompts)),
-            prompt_counts(len(prompts), evidence.resamples, stream(evidence.seed, "findings", whose)),
+            prompt_counts(
+                len(prompts), evidence.resamples, stream(evidence.seed, "findings", whose)
+            ),
         ]
     )
 
@@ -208,8 +212,7 @@ def _efficiency(
                 maintain_order="left",
             )  # fmt: skip
             quality, seconds = (
-                counts @ of_node[column].fill_null(0.0).to_numpy()
-                for column in (TOKEN_F1, "seconds")
+                counts @ of_node[column].fill_null(0.0).to_numpy() for column in (F1, "seconds")
             )
             rates.append(quality / seconds)
         return np.asarray(np.mean(rates, axis=0))
@@ -244,7 +247,8 @@ def _whose(node: str, asked: str) -> str:
 
 
 _STS, _RELEVANCE, _NLI = STAND_INS
-_BLOG, _ABSTRACT = "authors' blog", "abstract"
+_BLOG: Certainty = "authors' blog"
+_ABSTRACT: Certainty = "abstract"
 _REWARD = "mean normalised reward, pooled over tasks"
 _SCALE = "0 at the least that can be earned in a round, 1 at the greatest"
 _RATIO = "ratio of mean token F1 per second of a request, over the test outputs of all tasks"
@@ -283,7 +287,7 @@ def _reward_of(node: str, published: float, other: float) -> Finding:
         statement="Mean normalised inference reward is 0.62 for Llama-3.2-3B and 0.13 for "
         "Phi-3-mini.",
         quantity=f"{_REWARD}: {_SCALE}",
-        claim=Figure(published, rounding=0.005, denies=other),
+        claim=Value(published, rounding=0.005, denies=other),
         certainty=_BLOG,
         measure=partial(inference_reward, node=node),
         rule="pay_nodes",
@@ -297,7 +301,7 @@ def _efficiency_of(node: str) -> Finding:
         statement="Llama-3.2-3B and Gemma-2-2B give about 7 times the quality per millisecond of "
         "Qwen2-1.5B.",
         quantity=_RATIO,
-        claim=Figure(7, rounding=0.5, denies=1),
+        claim=Value(7, rounding=0.5, denies=1),
         certainty=_BLOG,
         measure=partial(efficiency_of, node=node, other=QWEN),
         rule="normalize_costs",
@@ -318,23 +322,23 @@ def _reward_gap(kind: str, says: str) -> Finding:
     )
 
 
-_NAMES = {TOKEN_F1: "token F1", JUDGE: "the judge's score"}
-_SHORT = {TOKEN_F1: "f1", JUDGE: "judge"}
-_NOT_ABOVE = Below(NEAR_ZERO, f"near zero (below {NEAR_ZERO:g}) or negative")
+_NAMES = {F1: "token F1", JUDGE: "the judge's score"}
+_SHORT = {F1: "f1", JUDGE: "judge"}
+_FLAT_OR_LESS = Below(NEAR_ZERO, "near zero or negative")
 _FLAT = "Both cross-encoders correlate with token F1 near zero or negatively."
 
 FINDINGS = (
     _correlation(
-        "sts-f1", _STS, TOKEN_F1, Figure(0.66, rounding=0.005, denies=0),
+        "sts-f1", _STS, F1, Value(0.66, rounding=0.005, denies=0),
         "The semantic-textual-similarity bi-encoder correlates with token F1 at 0.66.",
     ),
     _correlation(
-        "sts-judge", _STS, JUDGE, Figure(0.29, rounding=0.005, denies=0),
+        "sts-judge", _STS, JUDGE, Value(0.29, rounding=0.005, denies=0),
         "The semantic-textual-similarity bi-encoder correlates with the GPT judge at 0.29.",
     ),
-    _correlation("ce-minilm-f1", _RELEVANCE, TOKEN_F1, _NOT_ABOVE, _FLAT),
-    _correlation("ce-deberta-f1", _NLI, TOKEN_F1, _NOT_ABOVE, _FLAT),
-    *(_advantage(other, target) for other in (_RELEVANCE, _NLI) for target in (TOKEN_F1, JUDGE)),
+    _correlation("ce-minilm-f1", _RELEVANCE, F1, _FLAT_OR_LESS, _FLAT),
+    _correlation("ce-deberta-f1", _NLI, F1, _FLAT_OR_LESS, _FLAT),
+    *(_advantage(other, target) for other in (_RELEVANCE, _NLI) for target in (F1, JUDGE)),
     _reward_of(LLAMA, 0.62, other=0.13),
     _reward_of(PHI, 0.13, other=0.62),
     _efficiency_of(LLAMA),

@@ -170,9 +170,7 @@ def pearson_difference(
     labels, index = np.unique(np.asarray(prompts), return_inverse=True)
     if len(a) < 2:
         return Estimate(np.nan, np.nan, np.nan)
-    counts = np.vstack(
-        [np.ones(len(labels)), prompt_counts(len(labels), resamples, rng)]
-    )[:, index]
+    counts = np.vstack([np.ones(len(labels)), prompt_counts(len(labels), resamples, rng)])[:, index]
     found = weighted_pearson(a, target, counts) - weighted_pearson(b, target, counts)
     if len(labels) < 2:
         return Estimate(float(found[0]), np.nan, np.nan)
