@@ -26,20 +26,21 @@ def names() -> list[str]:
     )
 
 
+def load(name: str) -> ModuleType:
+    """Return the module of one paper, a name of :func:`names`."""
+    return import_module(f"{__name__}.{name}")
+
+
 def tables() -> list[str]:
     """Return the names of the tables that the findings of all papers are measured on, sorted."""
-    return sorted({table for name in names() for table in _load(name).TABLES})
+    return sorted({table for name in names() for table in load(name).TABLES})
 
 
 def compare(evidence: Evidence) -> pl.DataFrame:
     """Return what every paper found beside what this run found (table ``findings``)."""
     rows = [
         row(finding, module.PAPER, evidence)
-        for module in map(_load, names())
+        for module in map(load, names())
         for finding in module.FINDINGS
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _load(name: str) -> ModuleType:
-    return import_module(f"{__name__}.{name}")

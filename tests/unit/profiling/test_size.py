@@ -9,7 +9,7 @@ from poq.profiling.size import model_size
 def test_every_element_of_every_tensor_counts(tmp_path: Path) -> None:
     (tmp_path / "part").mkdir()
     files = tmp_path / "a.safetensors", tmp_path / "part" / "b.safetensors"
-    save_file({"x": np.zeros((2, 3), np.float32), "scale": np.float32(1)[None]}, files[0])
+    save_file({"x": np.zeros((2, 3), np.float32), "scale": np.ones(1, np.float32)}, files[0])
     save_file({"y": np.zeros((4, 5), np.float16)}, files[1])
     (tmp_path / "config.json").write_text("{}")
     # 2 x 3 + 1 + 4 x 5
