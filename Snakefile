@@ -28,6 +28,7 @@ include: "workflow/rules/train.smk"  # build_examples, train_evaluator
 include: "workflow/rules/score.smk"  # score_outputs, estimate_reliability
 include: "workflow/rules/costs.smk"  # profile_node, profile_evaluator, normalize_costs
 include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes
+include: "workflow/rules/analysis.smk"  # find_front, study_rewards, compare_findings
 include: "workflow/rules/figures.smk"  # plot_figure
 include: "workflow/rules/summary.smk"  # record_config, summarize_run
 
@@ -39,5 +40,6 @@ rule all:
         table("quality"),
         table("reliability"),
         table("rewards"),
+        table("findings"),
         expand(figure("{figure}"), figure=figures.names(), allow_missing=True),
         results("summary.txt"),

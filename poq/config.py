@@ -17,7 +17,8 @@ from poq import hub, kinds
 from poq.errors import PoqError
 from poq.evaluators import cross_encoder
 from poq.generation.base import OutputLimits, ServingSettings
-from poq.rewards import RewardSettings
+from poq.rewards import RewardSettings, RewardStudySettings
+from poq.schema import JUDGE
 from poq.settings import Settings
 from poq.training.settings import TrainedModelSettings
 
@@ -76,6 +77,11 @@ class ScoringSettings(Settings):
     """How evaluators run."""
 
     threads: int = Field(1, ge=1, description="CPU threads of one evaluator while it scores.")
+    judge: str | None = Field(
+        None,
+        description="The judge whose scores are one more reference for all other evaluators; only "
+        "needed if several evaluators are judges.",
+    )
 
 
 class CostSettings(Settings):
@@ -127,6 +133,7 @@ class Config(Settings):
     costs: CostSettings
     bootstrap: BootstrapSettings
     reward: RewardSettings
+    reward_study: RewardStudySettings = RewardStudySettings()
     simulation: SimulationSettings
 
     @model_validator(mode="after")
@@ -150,6 +157,11 @@ class Config(Settings):
                 f"simulation.evaluators_per_round: found {self.simulation.evaluators_per_round}; "
                 f"expected at most the number of evaluators in the pool, {len(pool)}"
             )
+        judges = self._judges()
+        if self.scoring.judge is not None and self.scoring.judge not in judges:
+            problems.append(_unknown("scoring.judge", self.scoring.judge, judges))
+        elif self.scoring.judge is None and len(judges) > 1:
+            problems.append(f"scoring.judge: is missing; expected one of {', '.join(judges)}")
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -187,9 +199,16 @@ class Config(Settings):
                         "model was trained"
                     )
 
+    def _judges(self) -> dict[str, Evaluator]:
+        return {n: e for n, e in self.evaluators.items() if e.architecture == JUDGE}
+
     def pool(self) -> tuple[str, ...]:
         """Return the names of the evaluator nodes of the simulation."""
         return self.simulation.evaluators or tuple(self.evaluators)
+
+    def judge(self) -> str | None:
+        """Return the judge that other evaluators are compared with; None if the run has none."""
+        return self.scoring.judge or next(iter(self._judges()), None)
 
 
 def load(values: Mapping[str, Any], where: str) -> Config:

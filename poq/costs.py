@@ -32,6 +32,7 @@ def normalize_costs(profiles: pl.DataFrame) -> pl.DataFrame:
             .then(tokens.sum() / seconds.sum())
             .alias("tokens_per_second"),
             pl.col("peak_memory").max(),
+            pl.col("parameters", "model_bytes").first(),
             pl.col("hardware").first(),
         )
         .with_columns(

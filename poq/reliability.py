@@ -1,11 +1,13 @@
-"""Reliability: how far an evaluator's scores agree with the reference quality."""
+"""Reliability: how far an evaluator's scores agree with the reference quality and the judge."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import polars as pl
 
 from poq.metrics.correlation import correlations
-from poq.schema import REFERENCE_METRICS
+from poq.schema import JUDGE, REFERENCE_METRICS
 from poq.streams import stream
 
 
@@ -14,6 +16,8 @@ def reliability(
     scales: pl.DataFrame,
     quality: pl.DataFrame,
     *,
+    architectures: Mapping[str, str],
+    judge: str | None,
     resamples: int,
     confidence: float,
     seed: int,
@@ -21,31 +25,41 @@ def reliability(
     """Return correlations of scores with each reference quality (table ``reliability``).
 
     On the test split only, per task and pooled over tasks; constant scores or qualities give
-    null, never 0.
+    null, never 0. An output without a score is left out, and n says so.
 
     Args:
         scores: table ``scores`` of all evaluators.
         scales: table ``scales`` of all evaluators.
         quality: table ``reference_quality``.
+        architectures: evaluator -> how it is built.
+        judge: the evaluator whose scores are one more reference for all others; None without one.
         resamples: bootstrap resamples over prompts.
         confidence: coverage of the intervals.
         seed: the run's seed.
     """
-    test = scores.filter(pl.col("split") == "test").join(
-        quality.drop("task", "split"),
-        on=["prompt_id", "model"],
-        validate="m:1",
-        maintain_order="left",
+    judged = scores.filter(pl.col("evaluator") == pl.lit(judge, pl.String)).select(
+        "prompt_id", "model", pl.col("score").alias(JUDGE)
     )
+    test = scores.filter(pl.col("split") == "test")
+    for references in (quality.drop("task", "split"), judged):
+        test = test.join(
+            references,
+            on=["prompt_id", "model"],
+            how="left",
+            validate="m:1",
+            maintain_order="left",
+        )
     by_task = pl.concat([test, test.with_columns(task=pl.lit("pooled"))])
     compared = dict(scales.select("evaluator", "compares_with").unique().iter_rows())
     rows = []
     for (evaluator, task), group in by_task.group_by("evaluator", "task", maintain_order=True):
-        for reference in REFERENCE_METRICS:
+        judges = () if judge in (None, evaluator) else (JUDGE,)
+        for reference in (*REFERENCE_METRICS, *judges):
+            scored = group.drop_nulls(["score", reference])
             found = correlations(
-                group["score"],
-                group[reference],
-                group["prompt_id"],
+                scored["score"],
+                scored[reference],
+                scored["prompt_id"],
                 resamples=resamples,
                 confidence=confidence,
                 rng=stream(seed, "reliability", str(evaluator), str(task), reference),
@@ -56,9 +70,10 @@ def reliability(
                     "evaluator": evaluator,
                     "task": task,
                     "reference": reference,
+                    "architecture": architectures[str(evaluator)],
                     "compares_with": compared[str(evaluator)],
-                    "n": len(group),
-                    "n_prompts": group["prompt_id"].n_unique(),
+                    "n": len(scored),
+                    "n_prompts": scored["prompt_id"].n_unique(),
                     **{key: value for column in columns for key, value in column.items()},
                 }
             )

@@ -6,6 +6,8 @@ are the paper's; the weights alpha and beta are configuration.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
@@ -18,6 +20,26 @@ class RewardSettings(Settings):
 
     alpha: float = Field(ge=0, description="Weight of quality.")
     beta: float = Field(ge=0, description="Weight of normalised cost.")
+
+
+class RewardStudySettings(Settings):
+    """Weights under which the reward study pays the same rounds again."""
+
+    alphas: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (0.5, 1.0, 2.0), min_length=1, description="Weights of quality."
+    )
+    betas: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (0.0, 0.1, 0.3, 0.5, 1.0, 2.0), min_length=1, description="Weights of normalised cost."
+    )
+
+    def points(self, own: RewardSettings) -> list[RewardSettings]:
+        """Return every pair of an alpha and a beta, with those that the run itself pays by."""
+        alphas, betas = {*self.alphas, own.alpha}, {*self.betas, own.beta}
+        return [
+            RewardSettings(alpha=alpha, beta=beta)
+            for alpha in sorted(alphas)
+            for beta in sorted(betas)
+        ]
 
 
 def inference_quality(consensus: ArrayLike) -> NDArray[np.float64]:

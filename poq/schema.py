@@ -14,6 +14,8 @@ CORRUPTIONS = (
     "untouched", "truncated", "entity_swapped", "shuffled", "widened", "misplaced", "echoed",
     "off_topic", "node_output",
 )  # fmt: skip
+JUDGE = "judge"
+"""Architecture of evaluators whose scores may be a reference for others, and that reference."""
 STRING, FLOAT, INT, BOOL = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
 
 
@@ -69,6 +71,17 @@ COMPARES_WITH = Column(
     "compares_with", STRING, "what the evaluator compares the output with",
     values=("reference", "question", "context", "question+context"),
 )  # fmt: skip
+
+
+POOLED_TASK = Column(
+    "task", STRING, "task; 'pooled' for all rounds", values=(*TASKS, "pooled")
+)  # fmt: skip
+SIZE = [
+    Column("parameters", INT, "parameters of the node's model; null without weights of its own",
+           low=0, nullable=True),
+    Column("model_bytes", INT, "bytes of the weights as they are stored; null as above",
+           unit="B", low=0, nullable=True),
+]  # fmt: skip
 
 
 def _unit(name: str, description: str) -> Column:
@@ -133,6 +146,7 @@ _TABLES = [
                    "without a tokenizer", unit="tokens", low=0, nullable=True),
             Column("peak_memory", FLOAT, "peak memory of the process so far, libraries and model "
                    "included (CPU: resident set; CUDA: allocated)", unit="MiB", low=0),
+            *SIZE,
             Column("hardware", STRING, "processor, threads and accelerator"),
         ],
     ),
@@ -149,6 +163,7 @@ _TABLES = [
             Column("tokens_per_second", FLOAT, "all output tokens over all seconds; null for "
                    "evaluators", unit="tokens/s", low=0, nullable=True),
             Column("peak_memory", FLOAT, "largest peak memory", unit="MiB", low=0),
+            *SIZE,
             Column("hardware", STRING, "processor, threads and accelerator"),
             _unit("cost", "normalised cost: 0 the cheapest of its kind and task, 1 the dearest"),
         ],
@@ -178,6 +193,23 @@ _TABLES = [
             _count("n", "outputs"),
             _count("n_prompts", "prompts"),
             *_estimate("mean", "mean reference quality, interval over prompts", 0, 1),
+        ],
+    ),
+    Table(
+        "pareto", "pareto.parquet", "which inference nodes no other one beats on both quality and "
+        "seconds, on the test split", ["node", "task", "reference"],
+        [
+            NODE,
+            TASK,
+            Column("reference", STRING, "reference-quality metric", values=REFERENCE_METRICS),
+            _count("n", "outputs"),
+            _count("n_prompts", "prompts"),
+            _unit("quality", "mean reference quality"),
+            Column("seconds", FLOAT, "median seconds a request", unit="s", low=0),
+            Column("front", BOOL, "no other node is at least as good and as fast, and better in "
+                   "one; equal nodes stand on the front together"),
+            Column("front_share", FLOAT, "share of resamples of prompts in which it is on the "
+                   "front; null for one prompt", low=0, high=1, nullable=True),
         ],
     ),
     Table(
@@ -226,14 +258,17 @@ _TABLES = [
         ],
     ),
     Table(
-        "reliability", "reliability.parquet", "agreement of evaluators with reference quality on "
-        "the test split", ["evaluator", "task", "reference"],
+        "reliability", "reliability.parquet", "agreement of evaluators with reference quality, "
+        "and with the judge, on the test split", ["evaluator", "task", "reference"],
         [
             EVALUATOR,
             Column("task", STRING, "task; 'pooled' for all", values=(*TASKS, "pooled")),
-            Column("reference", STRING, "reference-quality metric", values=REFERENCE_METRICS),
+            Column("reference", STRING, "reference-quality metric; 'judge' for the score that "
+                   "the judge gave the same output", values=(*REFERENCE_METRICS, JUDGE)),
+            Column("architecture", STRING, "how the evaluator is built: its kind, or what it is "
+                   "among several of one kind"),
             COMPARES_WITH,
-            _count("n", "outputs"),
+            _count("n", "outputs that both have a value for"),
             _count("n_prompts", "prompts"),
             *_estimate("pearson", "Pearson's r; null if a variable is constant", -1, 1),
             *_estimate("spearman", "Spearman's rho; null if a variable is constant", -1, 1),
@@ -267,7 +302,7 @@ _TABLES = [
         [
             NODE,
             KIND,
-            Column("task", STRING, "task; 'pooled' for all rounds", values=(*TASKS, "pooled")),
+            POOLED_TASK,
             _count("rounds", "rounds that the node took part in"),
             _count("n_prompts", "prompts of those rounds"),
             *_estimate("quality", "mean paid quality: c/10, or 1 - |s - c|/10", 0, 1),
@@ -275,6 +310,68 @@ _TABLES = [
             *_estimate("reward", "mean reward, interval over prompts", None, None),
             *_estimate("normalized_reward", "mean reward, 0 at the least and 1 at the greatest "
                        "that any node can earn in a round (-beta and alpha)", 0, 1),
+        ],
+    ),
+    Table(
+        "reward_study", "simulation/reward_study.parquet", "what every node would earn in the same "
+        "rounds under other weights of quality and cost",
+        ["kind", "task", "node", "alpha", "beta"],
+        [
+            NODE,
+            KIND,
+            POOLED_TASK,
+            Column("alpha", FLOAT, "weight of quality", low=0),
+            Column("beta", FLOAT, "weight of normalised cost", low=0),
+            Column("own", BOOL, "these are the weights that the run pays by"),
+            _count("rounds", "rounds that the node took part in"),
+            _count("n_prompts", "prompts of those rounds"),
+            *_estimate("reward", "mean reward, interval over prompts", None, None),
+            *_estimate("normalized_reward", "mean reward, 0 at -beta and 1 at alpha; null for "
+                       "alpha = beta = 0, where there is nothing to earn", 0, 1),
+            *_estimate("gain", "normalised reward less that under the run's own weights", -1, 1),
+            _count("rank", "place by mean reward among the nodes of its kind and task, 1 the "
+                   "best; equal rewards share the better place"),
+            Column("lead_share", FLOAT, "share of resamples of prompts in which no other node of "
+                   "its kind earns more; null for one prompt", low=0, high=1, nullable=True),
+        ],
+    ),
+    Table(
+        "reward_flips", "simulation/reward_flips.parquet", "where two nodes swap places by mean "
+        "reward as cost weighs more", ["kind", "task", "dearer", "cheaper"],
+        [
+            KIND,
+            POOLED_TASK,
+            Column("dearer", STRING, "the node of greater mean cost; of equal ones the first by "
+                   "name"),
+            Column("cheaper", STRING, "the other node"),
+            _count("rounds", "rounds that either took part in"),
+            _count("n_prompts", "prompts of those rounds"),
+            *_estimate("ratio", "beta / alpha at which both earn the same: below it the dearer "
+                       "node earns more, above it the cheaper one; not positive: the cheaper one "
+                       "earns more at any; null: equal costs, no swap", None, None),
+            Column("flip_share", FLOAT, "share of resamples of prompts in which they swap at a "
+                   "positive ratio; null for one prompt", low=0, high=1, nullable=True),
+        ],
+    ),
+    Table(
+        "findings", "findings.parquet", "what was published beside what this run found",
+        ["finding"],
+        [
+            Column("finding", STRING, "identifier"),
+            Column("paper", STRING, "short name and arXiv number"),
+            Column("statement", STRING, "what the paper says"),
+            Column("quantity", STRING, "what is measured here for it"),
+            Column("published", STRING, "the published figure or direction"),
+            Column("certainty", STRING, "how sure the published figure is",
+                   values=("abstract", "authors' blog", "second hand")),
+            *_estimate("ours", "what this run measured, interval over prompts", None, None),
+            Column("n", INT, "outputs or rounds; null if not measured", low=0, nullable=True),
+            Column("n_prompts", INT, "their prompts; null if not measured", low=0, nullable=True),
+            Column("verdict", STRING, "by a rule fixed beforehand, see poq/findings/base.py",
+                   values=("agrees", "differs", "not measured")),
+            Column("why", STRING, "what the verdict rests on"),
+            Column("rule", STRING, "rule of the workflow that makes the numbers"),
+            Column("figure", STRING, "figure that shows them"),
         ],
     ),
 ]  # fmt: skip

@@ -15,7 +15,7 @@ def summarize(
     """Return the summary of a run as text.
 
     Args:
-        tables: ``rewards``, ``quality`` and ``reliability``.
+        tables: ``rewards``, ``quality``, ``reliability`` and ``findings``.
         references: the reference quality chosen for each task.
         confidence: coverage of the intervals, in (0, 1).
     """
@@ -25,6 +25,7 @@ def summarize(
         *_rewards(tables["rewards"], "evaluator"),
         *_quality(tables["quality"], references),
         *_reliability(tables["reliability"], references),
+        *_findings(tables["findings"]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -59,6 +60,13 @@ def _reliability(reliability: pl.DataFrame, references: Mapping[str, str]) -> It
             size = f"n = {row['n']} outputs of {row['n_prompts']} prompts"
             against = f"compares with {row['compares_with']}"
             yield f"  {row['evaluator']:<22} {_estimate(row, 'pearson')}   {size}, {against}"
+
+
+def _findings(findings: pl.DataFrame) -> Iterator[str]:
+    yield "\nPublished findings beside this run, by rules fixed beforehand"
+    for row in findings.to_dicts():
+        ours = "" if row["ours"] is None else f"ours {_estimate(row, 'ours').strip()}   "
+        yield f"  {row['finding']:<38} {row['published']:<22} {ours}{row['verdict']}"
 
 
 def _estimate(row: Mapping[str, float | None], name: str) -> str:

@@ -134,6 +134,8 @@ def _column_problems(values: pl.Series, column: Column) -> Iterator[str]:
     if values.dtype != column.dtype and not _castable(values.dtype, column.dtype):
         yield f"column {column.name!r} has type {values.dtype}; expected {column.dtype}"
         return
+    if isinstance(values.dtype, pl.Null):
+        values = values.cast(column.dtype)  # nulls of no type cannot be compared with bounds
     if not column.nullable and values.has_nulls():
         yield f"column {column.name!r} is null in row {_first(values.is_null())}; expected a value"
     if values.dtype.is_float() and values.is_nan().any():

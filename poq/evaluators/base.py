@@ -49,6 +49,11 @@ class EvaluatorSettings(Settings):
     )
     scale: Scale = Field(description="How the raw value maps to the score in [0, 10].")
 
+    @property
+    def architecture(self) -> str:
+        """How the evaluator is built: its kind, unless the kind tells several apart."""
+        return type(self).__module__.rpartition(".")[2]
+
 
 class EncoderSettings(EvaluatorSettings):
     """Settings of the evaluators that run a neural network."""

@@ -28,6 +28,11 @@ class Settings(EncoderSettings):
     )
     max_length: int = Field(512, ge=8, description="Tokens of a pair; the longer text is cut.")
 
+    @property
+    def architecture(self) -> str:
+        """A relevance model, or one of natural language inference, whose classes have a label."""
+        return "cross_encoder" if self.label is None else "nli"
+
 
 def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
     """Return the scorer of a sequence-classification folder.

@@ -69,7 +69,7 @@ def draw(data: pl.DataFrame) -> Figure:
                 if row["value"] is None:
                     panel.text(0.05, y, "undefined", color=style.INK, fontsize=8, va="center")
                     continue
-                marker = MARKERS[_group(row["compares_with"])]
+                marker = MARKERS[basis(row["compares_with"])]
                 style.interval(panel, row["low"], row["high"], y, color=color)
                 style.mark(panel, row["value"], y, marker=marker, color=color, hollow=not pearson)
             outputs = style.count(rows["n"], "outputs")
@@ -87,5 +87,6 @@ def draw(data: pl.DataFrame) -> Figure:
     return figure
 
 
-def _group(compares_with: str) -> str:
+def basis(compares_with: str) -> str:
+    """Return which of :data:`MARKERS` an evaluator has: does it see the reference?"""
     return "reference-based" if compares_with == "reference" else "reference-free"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "What does quality cost?"
-TABLES = ("quality", "costs")
+TABLES = ("quality", "costs", "pareto")
 CLOCK_TICK = 1e-6
 """Seconds below which a request counts as one microsecond, so that a log axis can show it."""
 
@@ -26,7 +26,8 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
         ``task``, ``reference``, ``node``, ``n`` (outputs), ``n_prompts``, ``mean``, ``mean_low``,
         ``mean_high`` (reference quality in [0, 1], ends null where undefined), ``requests``,
         ``seconds``, ``seconds_q1``, ``seconds_q3`` (median and quartiles a request, in s, at
-        least 1e-6). Sorted by task and node.
+        least 1e-6), ``front`` (no other node beats it on both), ``front_share`` (share of
+        resamples in which that is so, null for one prompt). Sorted by task and node.
     """
     chosen = pl.DataFrame({"task": [*references], "reference": [*references.values()]})
     quality = tables["quality"].rename({"model": "node"}).join(chosen, on=["task", "reference"])
@@ -35,9 +36,10 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
     joined = quality.join(
         costs.select("node", "task", seconds, requests="n"), on=["node", "task"], validate="m:1"
     )
-    return joined.select(
+    fronts = tables["pareto"].select("task", "reference", "node", "front", "front_share")
+    return joined.join(fronts, on=["task", "reference", "node"], validate="1:1").select(
         "task", "reference", "node", "n", "n_prompts", "mean", "mean_low", "mean_high",
-        "requests", "seconds", "seconds_q1", "seconds_q3",
+        "requests", "seconds", "seconds_q1", "seconds_q3", "front", "front_share",
     ).sort(style.PANEL_ORDER, "node")  # fmt: skip
 
 
@@ -49,7 +51,8 @@ def draw(data: pl.DataFrame) -> Figure:
     note = (
         "Vertical bars: confidence interval of the mean, resampling prompts of the test split. "
         "Horizontal bars: first to third quartile\nof the measured requests. Up and to the left "
-        "is better."
+        "is better. Dashed stairs: the front, the best quality for that many seconds or fewer;"
+        "\nfilled marks stand on it. Percentages: share of resamples in which the node is on it."
     )
     with style.theme():
         figure, axes = style.panels(len(tasks), 1, width=9, height=3.6, note=note, sharex=True)
@@ -63,15 +66,29 @@ def draw(data: pl.DataFrame) -> Figure:
                     panel, row["mean_low"], row["mean_high"], x, color=color, upright=True
                 )
                 style.interval(panel, row["seconds_q1"], row["seconds_q3"], y, color=color)
-                style.mark(panel, x, y, marker=marker, color=color)
+                style.mark(panel, x, y, marker=marker, color=color, hollow=not row["front"])
             panel.set_title(heading(task, rows))
             top = rows.select(pl.max_horizontal("mean", "mean_high").max()).item()
             panel.set(xscale="log", ylim=(0, 1.15 * (top or 1)))
             panel.set_ylabel(f"mean reference quality\n({rows['reference'][0]}, 0 to 1)")
-            style.label_points(panel, known.select("seconds", "mean", "node").rows())
+            front = known.filter("front").sort("seconds", "mean")
+            if len(front):
+                panel.plot(
+                    [*front["seconds"], data["seconds_q3"].max()],
+                    [*front["mean"], front["mean"][-1]],
+                    drawstyle="steps-post", color=style.INK, linestyle="--", linewidth=1,
+                    zorder=1, label="_front",
+                )  # fmt: skip
+            points = known.select("seconds", "mean", "node", "front_share").iter_rows()
+            style.label_points(panel, [(x, y, named(node, share)) for x, y, node, share in points])
         style.heading(figure, axes[0], TITLE)
         axes[-1].set_xlabel("median seconds a request at batch size 1 (s, log scale)")
     return figure
+
+
+def named(node: str, share: float | None) -> str:
+    """Return a node's name with its share of resamples on the front, if that is known."""
+    return node if share is None else f"{node} ({share:.0%})"
 
 
 def heading(task: str, rows: pl.DataFrame) -> str:

@@ -18,6 +18,7 @@ from poq.schema import TASKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 PANEL_ORDER = pl.col("task").cast(pl.Enum([*TASKS, "pooled"]))
@@ -28,6 +29,9 @@ DARK, LIGHT, INK, FAINT = "#0b3c6f", "#e08e0b", "#262626", "#8c8c8c"
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 """Markers of nodes, in order, again from the start if there are more nodes."""
+
+SURE = 0.95
+"""Share of resamples from which on what is drawn at the means counts as sure: a filled mark."""
 
 LABEL_GAP = 0.075
 """Least distance of labels beside a panel, as a share of its height."""
@@ -61,6 +65,13 @@ def shades(n: int) -> list[tuple[float, float, float]]:
     import seaborn as sns
 
     return list(sns.color_palette("viridis", n + 1)[:n])
+
+
+def ramp() -> Colormap:
+    """Return the colours of :func:`shades` as a continuous scale, dark for the least value."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("poq", shades(8))
 
 
 def panels(

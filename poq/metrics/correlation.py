@@ -45,12 +45,26 @@ def weighted_spearman(x: Floats, y: Floats, weights: Floats) -> Floats:
     return weighted_pearson(_midranks(x, weights), _midranks(y, weights), weights)
 
 
-def weighted_kendall(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Return Kendall's tau-b under each row of weights; memory grows with n squared."""
+def weighted_kendall(
+    x: Floats, y: Floats, weights: Floats, prompts: NDArray[np.intp] | None = None
+) -> Floats:
+    """Return Kendall's tau-b under each row of weights; memory grows with n squared.
+
+    Args:
+        x: shape (n,).
+        y: shape (n,).
+        weights: shape (b, n), or (b, p) if rows share the weight of their prompt.
+        prompts: the prompt's column of each row, shape (n,). Pairs are then summed by prompt
+            first, which costs a resample p squared steps instead of n squared; signs are whole
+            numbers, so the result is the same to the bit.
+    """
     sign_x = np.sign(x[:, None] - x[None, :])
     sign_y = np.sign(y[:, None] - y[None, :])
+    member = None if prompts is None else np.eye(weights.shape[1])[prompts]
 
     def total(pairs: Floats) -> Floats:
+        if member is not None:
+            pairs = member.T @ pairs @ member
         return np.asarray(((weights @ pairs) * weights).sum(axis=1))
 
     concordance = total(sign_x * sign_y)
@@ -115,8 +129,49 @@ def correlations(
             name: Estimate(float(method(xs, ys, once)[0]), np.nan, np.nan)
             for name, method in METHODS.items()
         }
-    weights = prompt_counts(len(labels), resamples, rng)[:, index]
+    counts = prompt_counts(len(labels), resamples, rng)
+    replicates = {
+        "pearson": weighted_pearson(xs, ys, counts[:, index]),
+        "spearman": weighted_spearman(xs, ys, counts[:, index]),
+        "kendall": weighted_kendall(xs, ys, counts, index),
+    }
     return {
-        name: interval(float(method(xs, ys, once)[0]), method(xs, ys, weights), confidence)
+        name: interval(float(method(xs, ys, once)[0]), replicates[name], confidence)
         for name, method in METHODS.items()
     }
+
+
+def pearson_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    y: ArrayLike,
+    prompts: ArrayLike,
+    *,
+    resamples: int,
+    confidence: float,
+    rng: np.random.Generator,
+) -> Estimate:
+    """Return r(first, y) - r(second, y), with an interval from resamples that both share.
+
+    Args:
+        first: shape (n,), finite.
+        second: as ``first``.
+        y: as ``first``.
+        prompts: the prompt of each row, shape (n,).
+        resamples: number of bootstrap resamples.
+        confidence: coverage of the interval, in (0, 1).
+        rng: the only source of randomness.
+
+    Returns:
+        The difference in [-2, 2]; NaN where either correlation is undefined, an interval of NaN
+        for one prompt.
+    """
+    a, b, target = (np.asarray(values, dtype=np.float64) for values in (first, second, y))
+    labels, index = np.unique(np.asarray(prompts), return_inverse=True)
+    if len(a) < 2:
+        return Estimate(np.nan, np.nan, np.nan)
+    counts = np.vstack([np.ones(len(labels)), prompt_counts(len(labels), resamples, rng)])[:, index]
+    found = weighted_pearson(a, target, counts) - weighted_pearson(b, target, counts)
+    if len(labels) < 2:
+        return Estimate(float(found[0]), np.nan, np.nan)
+    return interval(float(found[0]), found[1:], confidence)

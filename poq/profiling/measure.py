@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from poq import hardware
+from poq.profiling.size import model_size
 from poq.streams import stream
+
+WHOLE = ("output_tokens", "parameters", "model_bytes")
+"""Columns that hold whole numbers or nothing at all."""
 
 
 class Call(NamedTuple):
@@ -36,6 +41,7 @@ def profile_tasks(
     warmup: int,
     threads: int,
     seed: int,
+    folder: Path | None = None,
 ) -> pl.DataFrame:
     """Time single requests of every task to a node (table ``profile``).
 
@@ -48,11 +54,13 @@ def profile_tasks(
         warmup: requests before them that do not count.
         threads: CPU threads that the node has, for the description of the hardware.
         seed: the run's seed.
+        folder: folder of the node's model; None for a node without one.
     """
     by_task: dict[str, list[Call]] = {}
     for call in calls:
         by_task.setdefault(call.task, []).append(call)
-    place = {"node": node, "kind": kind, "hardware": hardware.describe(threads)}
+    place: dict[str, Any] = {"node": node, "kind": kind, "hardware": hardware.describe(threads)}
+    place |= model_size(folder)
     rows = [
         {**place, "task": task, "request": request, **measured}
         for task, task_calls in by_task.items()
@@ -60,7 +68,7 @@ def profile_tasks(
             _measure(task_calls, requests, warmup, stream(seed, "profile", task))
         )
     ]
-    return pl.DataFrame(rows, schema_overrides={"output_tokens": pl.Int64})
+    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(WHOLE, pl.Int64))
 
 
 def _measure(

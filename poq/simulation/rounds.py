@@ -15,7 +15,8 @@ import polars as pl
 
 from poq import kinds, rewards
 from poq.errors import PoqError
-from poq.metrics.bootstrap import mean_estimate
+from poq.metrics.bootstrap import interval
+from poq.simulation.earnings import earnings, mean_earnings
 from poq.streams import stream
 
 
@@ -100,52 +101,29 @@ def pay(
         confidence: coverage of the intervals.
         seed: the run's seed.
     """
-    inference = rounds.select(
-        "prompt_id",
-        "task",
-        node="model",
-        kind=pl.lit("inference"),
-        quality=pl.Series(rewards.inference_quality(rounds["consensus"])),
-    )
-    evaluators = ratings.join(rounds, on="round", validate="m:1", maintain_order="left").select(
-        "prompt_id",
-        "task",
-        node="evaluator",
-        kind=pl.lit("evaluator"),
-        quality=pl.Series(rewards.evaluator_quality(ratings["deviation"])),
-    )
-    earned = pl.concat([inference, evaluators]).join(
-        costs.select("node", "kind", "task", "cost"),
-        on=["node", "kind", "task"],
-        how="left",
-        validate="m:1",
-        maintain_order="left",
-    )
-    if missing := earned.filter(pl.col("cost").is_null())["node"].unique().sort().to_list():
-        raise PoqError(f"costs: nodes {missing} have no cost")
-    paid = rewards.reward(earned["quality"], earned["cost"], settings)
-    earned = earned.with_columns(
-        pl.Series("reward", paid),
-        pl.Series("normalized_reward", rewards.normalized(paid, settings)),
-    )
-    by_task = pl.concat([earned, earned.with_columns(task=pl.lit("pooled"))])
-    rows = []
-    for (node, kind, task), group in by_task.group_by("node", "kind", "task", maintain_order=True):
-        columns: dict[str, float | None] = {}
-        for name in ("quality", "cost", "reward", "normalized_reward"):
-            # One stream for all quantities of a node: its intervals come from equal resamples.
-            rng = stream(seed, "rewards", str(node), str(task))
-            columns |= mean_estimate(
-                group[name], group["prompt_id"], resamples=resamples, confidence=confidence, rng=rng
-            ).columns(name)
-        rows.append(
-            {
-                "node": node,
-                "kind": kind,
-                "task": task,
-                "rounds": len(group),
-                "n_prompts": group["prompt_id"].n_unique(),
-                **columns,
-            }
-        )
-    return pl.DataFrame(rows, infer_schema_length=None)
+    found = []
+    earned = earnings(rounds, ratings, costs)
+    for pool in mean_earnings(earned, resamples=resamples, seed=seed):
+        paid = rewards.reward(pool.quality, pool.cost, settings)
+        quantities = {
+            "quality": pool.quality,
+            "cost": pool.cost,
+            "reward": paid,
+            "normalized_reward": rewards.normalized(paid, settings),
+        }
+        for i, node in enumerate(pool.nodes):
+            columns: dict[str, float | None] = {}
+            for name, values in quantities.items():
+                estimate = interval(float(values[0, i]), values[1:, i], confidence)
+                columns |= estimate.columns(name)
+            found.append(
+                {
+                    "node": node,
+                    "kind": pool.kind,
+                    "task": pool.task,
+                    "rounds": int(pool.rounds[:, i].sum()),
+                    "n_prompts": int((pool.rounds[:, i] > 0).sum()),
+                    **columns,
+                }
+            )
+    return pl.DataFrame(found, infer_schema_length=None)

@@ -313,6 +313,25 @@ def test_unknown_names_are_all_told_at_once(change: Change) -> None:
     assert keys == ["inference_nodes.smollm2-hot.model", *["simulation.evaluators"] * 4]
 
 
+def test_the_judge_must_be_a_judge(change: Change) -> None:
+    with pytest.raises(PoqError) as error:
+        config.load(change("scoring/judge", "lexical-context"), "my.yaml")
+    judges = ", ".join(
+        name
+        for name, entry in config.load(change("scoring/judge", None), "").evaluators.items()
+        if entry.architecture == "judge"
+    )
+    assert str(error.value) == (
+        "my.yaml: scoring.judge: found 'lexical-context'; expected one of "
+        + (judges or "(none configured)")
+    )
+
+
+def test_the_study_of_rewards_needs_a_point(change: Change) -> None:
+    with pytest.raises(PoqError, match=r"reward_study\.alphas: found \[\]; expected at least 1"):
+        config.load(change("reward_study", {"alphas": [], "betas": [0.0]}), "my.yaml")
+
+
 def test_long_values_are_cut(change: Change) -> None:
     with pytest.raises(PoqError) as error:
         config.load(change("reward/alpha", "x" * 100), "my.yaml")

@@ -19,6 +19,8 @@ def profiles(seconds: dict[tuple[str, str, str], list[float]]) -> pl.DataFrame:
                 "seconds": value,
                 "output_tokens": 4 if kind == "inference" else None,
                 "peak_memory": 100.0 + request,
+                "parameters": None if kind == "evaluator" else 7,
+                "model_bytes": None if kind == "evaluator" else 14,
                 "hardware": "test",
             }
             for (node, kind, task), values in seconds.items()
@@ -47,4 +49,6 @@ def test_costs_are_normalised_within_kind_and_task() -> None:
     assert found["middle"]["tokens_per_second"] == pytest.approx(1.0)
     assert found["judge"]["tokens_per_second"] is None
     assert found["middle"]["peak_memory"] == 102.0
+    assert (found["middle"]["parameters"], found["middle"]["model_bytes"]) == (7, 14)
+    assert found["judge"]["parameters"] is None
     assert set(costs.columns) == {column.name for column in TABLES["costs"].columns}

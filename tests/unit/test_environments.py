@@ -25,6 +25,7 @@ LOADED_BY_KIND = {
     "profile_evaluator": ["poq.evaluators"],
     "simulate_rounds": ["poq.consensus"],
     "plot_figure": ["poq.figures"],
+    "compare_findings": ["poq.findings"],
 }
 
 

@@ -49,15 +49,22 @@ def evidence(frame: Frames) -> dict[str, pl.DataFrame]:
     }
 
 
-def estimate(evidence: dict[str, pl.DataFrame], seed: int) -> pl.DataFrame:
+ARCHITECTURES = {"varied": "bi_encoder", "flat": "lexical"}
+
+
+def estimate(
+    evidence: dict[str, pl.DataFrame], seed: int, judge: str | None = None
+) -> pl.DataFrame:
     return reliability(
-        evidence["scores"], evidence["scales"], evidence["quality"],
-        resamples=100, confidence=0.9, seed=seed,
+        evidence["scores"], evidence["scales"], evidence["quality"], architectures=ARCHITECTURES,
+        judge=judge, resamples=100, confidence=0.9, seed=seed,
     )  # fmt: skip
 
 
-def rows(evidence: dict[str, pl.DataFrame], seed: int = 1) -> dict[Any, dict[str, Any]]:
-    found = estimate(evidence, seed)
+def rows(
+    evidence: dict[str, pl.DataFrame], seed: int = 1, judge: str | None = None
+) -> dict[Any, dict[str, Any]]:
+    found = estimate(evidence, seed, judge)
     return {
         (row["evaluator"], row["task"], row["reference"]): row
         for row in found.iter_rows(named=True)
@@ -91,6 +98,45 @@ def test_constants_give_null_never_zero(
     assert row["n"] == 10
     for name in ("pearson", "spearman", "kendall"):
         assert [row[f"{name}{end}"] for end in ("", "_low", "_high")] == [None] * 3
+
+
+def test_the_judge_is_a_reference_for_all_others(evidence: dict[str, pl.DataFrame]) -> None:
+    # On the test split "flat" judges the five outputs of each task 5 1 4 2 3.
+    judged = (pl.col("evaluator") == "flat") & (pl.col("split") == "test")
+    flat = evidence["scores"].filter(judged)
+    flat = flat.with_columns(score=pl.Series([5.0, 1.0, 4.0, 2.0, 3.0] * 2))
+    evidence["scores"] = pl.concat([evidence["scores"].filter(~judged), flat])
+    found = rows(evidence, judge="flat")
+    # Ranks 2 1 4 3 5 against 5 1 4 2 3: rho 1 - 6 * (9 + 0 + 0 + 1 + 4) / 120 = 0.3
+    row = found["varied", "qa", "judge"]
+    assert (row["spearman"], row["n"], row["architecture"]) == (
+        pytest.approx(0.3), 5, "bi_encoder",
+    )  # fmt: skip
+    assert not [key for key in found if key[0] == "flat" and key[2] == "judge"]
+    assert not [key for key in rows(evidence) if key[2] == "judge"]
+
+
+def test_outputs_without_a_score_are_left_out(evidence: dict[str, pl.DataFrame]) -> None:
+    missing = (pl.col("prompt_id") == "q4") & (pl.col("evaluator") == "flat")
+    evidence["scores"] = evidence["scores"].with_columns(
+        score=pl.when(missing).then(None).otherwise("score")
+    )
+    found = rows(evidence, judge="flat")
+    assert (found["flat", "qa", "token_f1"]["n"], found["flat", "pooled", "token_f1"]["n"]) == (
+        4,
+        9,
+    )
+    # The other evaluator has all scores, but the judge lacks one of them.
+    assert (found["varied", "qa", "token_f1"]["n"], found["varied", "qa", "judge"]["n"]) == (5, 4)
+
+
+def test_an_evaluator_without_any_score_has_undefined_correlations(
+    evidence: dict[str, pl.DataFrame],
+) -> None:
+    none = pl.when(pl.col("evaluator") == "flat").then(None).otherwise("score")
+    evidence["scores"] = evidence["scores"].with_columns(score=none)
+    row = rows(evidence)["flat", "qa", "token_f1"]
+    assert (row["n"], row["n_prompts"], row["pearson"], row["kendall_low"]) == (0, 0, None, None)
 
 
 def test_outputs_of_one_prompt_are_one_prompt(evidence: dict[str, pl.DataFrame]) -> None:

@@ -42,7 +42,21 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
         pearson_low=[0.25, None, 0.3],
         pearson_high=[0.75, None, 0.5],
     )
-    frames = {"rewards": rewards, "quality": quality, "reliability": reliability}
+    findings = frame(
+        "findings",
+        finding=["bi-encoder", "ratio"],
+        published=["0.66", "about 7"],
+        ours=[0.7, None],
+        ours_low=[0.6, None],
+        ours_high=[0.8, None],
+        verdict=["agrees", "not measured"],
+    )
+    frames = {
+        "rewards": rewards,
+        "quality": quality,
+        "reliability": reliability,
+        "findings": findings,
+    }
     lines = summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()
     assert lines[0].startswith("Intervals are 95%")
     text = [" ".join(line.split()) for line in lines]
@@ -55,3 +69,5 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
     assert text.index("rich 0.500 [ 0.400, 0.600] n = 4") < text.index(
         "poor 0.250 [ 0.200, 0.300] n = 4"
     )
+    assert "bi-encoder 0.66 ours 0.700 [ 0.600, 0.800] agrees" in text
+    assert "ratio about 7 not measured" in text

@@ -167,6 +167,13 @@ def test_infinity_is_refused(frame: Frames, path: Path) -> None:
         tables.write(frame("profile", seconds=float("inf")), "profile", path, STAMP)
 
 
+def test_a_ranged_column_may_be_null_throughout(frame: Frames, path: Path) -> None:
+    rows = frame("rewards", node=["a", "b"]).with_columns(quality=pl.lit(None))
+    assert rows["quality"].dtype == pl.Null
+    tables.write(rows, "rewards", path, {})
+    assert tables.read("rewards", path)["quality"].to_list() == [None, None]
+
+
 def test_null_in_a_list_is_refused(frame: Frames, path: Path) -> None:
     with pytest.raises(PoqError, match="column 'references'"):
         tables.write(frame("prompts", references=[[None]]), "prompts", path, STAMP)

@@ -72,6 +72,25 @@ def test_summary_names_nodes_and_evaluators(mini: Path) -> None:
     summary = (mini / "results" / "mini" / "summary.txt").read_text()
     for name in ("lead", "smollm2-bf16", "static-reference", "lexical-context"):
         assert name in summary
+    assert "cost-aware/sts-f1" in summary
+
+
+def test_findings_are_judged_by_architecture_and_name(mini: Path) -> None:
+    found = tables.read("findings", mini / "results" / "mini" / "findings.parquet")
+    rows = {row["finding"].removeprefix("cost-aware/"): row for row in found.to_dicts()}
+    # The run has neither a bi-encoder nor the paper's models, but two groups of evaluators.
+    assert rows["sts-f1"]["why"] == "no evaluator of architecture bi_encoder in this run"
+    assert rows["reward-llama-3.2-3b"]["verdict"] == "not measured"
+    assert rows["reward-efficient-evaluator"]["ours"] is not None
+
+
+def test_the_study_repeats_the_rewards_at_the_runs_own_weights(mini: Path) -> None:
+    folder = mini / "results" / "mini" / "simulation"
+    study = tables.read("reward_study", folder / "reward_study.parquet").filter("own")
+    rewards = tables.read("rewards", folder / "rewards.parquet")
+    keys = ["node", "kind", "task"]
+    names = [f"{name}{end}" for name in ("reward", "normalized_reward") for end in ("", "_low")]
+    assert study.select(*keys, *names).sort(keys).equals(rewards.select(*keys, *names).sort(keys))
 
 
 def test_whole_configuration_is_kept(mini: Path) -> None:
@@ -93,6 +112,7 @@ def test_report_is_one_page_with_every_figure(mini: Path) -> None:
         assert f"figures/{name}.svg" in page
         assert f"figures/{name}.html" in page
     assert "mini/config.html" in page
+    assert "mini/findings.html" in page
     assert "mini/summary.html" in page
 
 

@@ -95,8 +95,24 @@ def test_changed_reward_reruns_payment_alone(project: Path) -> None:
     values["reward"]["beta"] = 0.5
     (project / "config.yaml").write_text(yaml.safe_dump(values))
     found = planned(project)
-    assert {"pay_nodes", "summarize_run"} <= found
+    assert {"pay_nodes", "study_rewards", "compare_findings", "summarize_run"} <= found
     assert not found & {"simulate_rounds", "normalize_costs", "score_outputs"}
+
+
+def test_changed_study_reruns_the_study_and_its_figures(project: Path) -> None:
+    values = yaml.safe_load((project / "config.yaml").read_text())
+    values["reward_study"] = {"alphas": [1.0], "betas": [0.2]}
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    found = planned(project)
+    assert {"study_rewards", "plot_figure"} <= found
+    assert not found & {"pay_nodes", "simulate_rounds", "compare_findings"}
+
+
+def test_changed_finding_reruns_the_comparison(project: Path) -> None:
+    edit(project / "poq/findings/cost_aware.py", "NEAR_ZERO = 0.1", "NEAR_ZERO = 0.2")
+    found = planned(project)
+    assert {"compare_findings", "summarize_run"} <= found
+    assert not found & {"estimate_reliability", "pay_nodes", "plot_figure"}
 
 
 def test_new_evaluator_scores_alone(project: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from poq import config as configuration
-from poq import errors, figures, kinds, provenance, schema
+from poq import errors, figures, findings, kinds, provenance, schema
 
 ROOT = Path(workflow.basedir)
 

@@ -42,8 +42,11 @@ rule score_outputs:
         "../scripts/score_outputs.py"
 
 
+ARCHITECTURES = {name: entry.architecture for name, entry in cfg.evaluators.items()}
+
+
 rule estimate_reliability:
-    """Correlate every evaluator's scores with the reference quality."""
+    """Correlate every evaluator's scores with the reference quality and the judge."""
     input:
         scores=all_of_evaluators("scores"),
         scales=all_of_evaluators("scales"),
@@ -57,7 +60,7 @@ rule estimate_reliability:
     conda:
         "../../envs/core.yaml"
     params:
-        settings=BOOTSTRAP,
+        settings=BOOTSTRAP | {"architectures": ARCHITECTURES, "judge": cfg.judge()},
         seed=cfg.seed,
         code=code("estimate_reliability"),
     script:

@@ -20,11 +20,12 @@ rule record_config:
 
 
 rule summarize_run:
-    """Say who earned most and least, and which evaluators can be relied on."""
+    """Say who earned most and least, which evaluators can be relied on, and what was published."""
     input:
         rewards=table("rewards"),
         quality=table("quality"),
         reliability=table("reliability"),
+        findings=table("findings"),
         # What the summary does not read, but comes before it: it marks the end of a run.
         config=results("config.yaml"),
         figures=expand(figure("{figure}"), figure=figures.names()),

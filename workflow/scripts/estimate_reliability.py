@@ -1,4 +1,4 @@
-"""Correlates every evaluator's scores with the reference quality."""
+"""Correlates every evaluator's scores with the reference quality and the judge."""
 
 from poq import provenance, tables
 from poq.reliability import reliability

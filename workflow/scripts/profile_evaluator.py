@@ -19,6 +19,7 @@ with stage(snakemake.log[0]):
         "evaluator",
         scoring_calls(scorer, evaluator.compares_with, prompts, outputs),
         seed=snakemake.params.seed,
+        folder=folder,
         **settings["costs"],
     )
     tables.write(profile, "profile", snakemake.output[0], provenance.stamp(snakemake.params))

@@ -21,6 +21,7 @@ with stage(snakemake.log[0]):
         "inference",
         generation_calls(generator, prompts),
         seed=snakemake.params.seed,
+        folder=folder,
         **settings["costs"],
     )
     tables.write(profile, "profile", snakemake.output[0], provenance.stamp(snakemake.params))

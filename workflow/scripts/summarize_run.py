@@ -8,7 +8,7 @@ from poq.stages import stage
 from poq.summary import summarize
 
 with stage(snakemake.log[0]):
-    names = ("rewards", "quality", "reliability")
+    names = ("rewards", "quality", "reliability", "findings")
     frames = {name: tables.read(name, snakemake.input[name]) for name in names}
     text = summarize(frames, snakemake.params.references, snakemake.params.confidence)
     Path(snakemake.output.text).write_text(text, encoding="utf-8")

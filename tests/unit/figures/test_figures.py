@@ -8,11 +8,17 @@ from poq.errors import PoqError
 from poq.schema import TABLES
 
 NAMES = [
+    "evaluator_architecture",
     "evaluator_reliability",
     "evaluator_rewards",
     "inference_rewards",
+    "normalized_rewards",
     "quality_cost",
     "quality_per_second",
+    "reward_gain",
+    "reward_grid",
+    "reward_ordering",
+    "size_quality_cost",
 ]
 
 
@@ -32,7 +38,7 @@ def test_a_figure_has_a_title_and_reads_known_tables(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["pie_chart", "style", "../evaluator_rewards"])
 def test_an_unknown_figure_is_named_with_those_that_exist(name: str) -> None:
-    with pytest.raises(PoqError, match=r"expected one of evaluator_reliability, .*quality_cost"):
+    with pytest.raises(PoqError, match=r"expected one of evaluator_architecture, .*quality_cost"):
         figures.load(name)
 
 

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -15,10 +16,15 @@ Tables = Callable[..., dict[str, pl.DataFrame]]
 
 @pytest.fixture
 def tables(frame: Frames) -> Tables:
-    """Tables of (node, task, mean, seconds); ends are mean -+ 0.1, quartiles 0.5 and 2 x."""
+    """Tables of (node, task, mean, seconds); ends are mean -+ 0.1, quartiles 0.5 and 2 x.
+
+    Of all nodes only "a" stands on the front.
+    """
 
     def build(
-        *nodes: tuple[str, str, float | None, float], interval: bool = True
+        *nodes: tuple[str, str, float | None, float],
+        interval: bool = True,
+        share: float | None = None,
     ) -> dict[str, pl.DataFrame]:
         names, tasks, means, seconds = map(list, zip(*nodes, strict=True))
         columns = {"model": names, "task": tasks, "n": 8, "n_prompts": 4, "mean": means}
@@ -27,9 +33,12 @@ def tables(frame: Frames) -> Tables:
         costs = [frame("costs", **columns, kind=kind) for kind in ("inference", "evaluator")]
         ends = {"mean_low": pl.col("mean") - 0.1, "mean_high": pl.col("mean") + 0.1}
         quartiles = {"seconds_q1": 0.5 * pl.col("seconds"), "seconds_q3": 2 * pl.col("seconds")}
+        columns = {"node": names, "task": tasks, "front": [name == "a" for name in names]}
+        fronts = [frame("pareto", **columns, reference=name) for name in ("token_f1", "rougeL")]
         return {
             "quality": pl.concat(quality).with_columns(**ends if interval else {}),
             "costs": pl.concat(costs).with_columns(**quartiles),
+            "pareto": pl.concat(fronts).with_columns(front_share=pl.lit(share, pl.Float64)),
         }
 
     return build
@@ -39,7 +48,7 @@ def test_data_joins_quality_and_cost_of_inference_nodes(tables: Tables) -> None:
     found = data(tables(("a", "qa", 0.5, 2.0)), F1)
     # Ends 0.5 -+ 0.1; quartiles 0.5 x 2 s = 1 s and 2 x 2 s = 4 s.
     assert found.rows() == [
-        ("qa", "token_f1", "a", 8, 4, 0.5, 0.4, 0.6, 10, 2.0, 1.0, 4.0),
+        ("qa", "token_f1", "a", 8, 4, 0.5, 0.4, 0.6, 10, 2.0, 1.0, 4.0, True, None),
     ]
 
 
@@ -92,3 +101,14 @@ def test_a_node_without_quality_has_no_point(tables: Tables) -> None:
     figure = draw(data(tables(*nodes), F1))
     names = [[text.get_text() for text in panel.texts] for panel in figure.axes]
     assert names == [["b"], []]
+
+
+def test_the_front_is_filled_and_has_stairs_and_shares(tables: Tables) -> None:
+    nodes = ("a", "qa", 0.5, 2.0), ("b", "qa", 0.3, 3.0)
+    (panel,) = draw(data(tables(*nodes, share=0.875), F1)).axes
+    a, b = (line for line in panel.lines if line.get_label() == "_mark")
+    assert (a.get_markerfacecolor() == "white", b.get_markerfacecolor()) == (False, "white")
+    (stairs,) = (line for line in panel.lines if line.get_label() == "_front")
+    # From a at 2 s to the longest quartile of all, 2 x 3 s.
+    assert np.asarray(stairs.get_data()).tolist() == [[2, 6], [0.5, 0.5]]
+    assert [text.get_text() for text in panel.texts] == ["a (88%)", "b (88%)"]

@@ -26,6 +26,7 @@ def tables(frame: Frames) -> Tables:
         return {
             "quality": frame("quality", model=names, task="qa", n=8, n_prompts=4, **ends),
             "costs": frame("costs", node=names, task="qa", n=10, seconds=seconds),
+            "pareto": frame("pareto", node=names, task="qa"),
         }
 
     return build

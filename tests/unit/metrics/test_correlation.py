@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from poq.metrics.bootstrap import Estimate
-from poq.metrics.correlation import METHODS, correlations
+from poq.metrics.correlation import (
+    METHODS,
+    correlations,
+    pearson_difference,
+    weighted_kendall,
+)
 
 nan = float("nan")
 
@@ -115,3 +120,38 @@ def test_malformed_input_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         correlate(x, y, prompts)
+
+
+def test_kendall_of_prompt_weights_is_that_of_their_rows_to_the_bit() -> None:
+    rng = np.random.default_rng(7)
+    x, y = (rng.integers(0, 5, 40).astype(float) for _ in range(2))
+    prompts = rng.integers(0, 6, 40)
+    counts = rng.integers(0, 3, (50, 6)).astype(float)
+    by_row = weighted_kendall(x, y, counts[:, prompts])
+    np.testing.assert_array_equal(weighted_kendall(x, y, counts, prompts), by_row)
+
+
+def difference(first: list[float], second: list[float], prompts: list[int]) -> Estimate:
+    rng = np.random.default_rng(3)
+    return pearson_difference(
+        first, second, [1, 2, 3, 4, 5][: len(first)], prompts,
+        resamples=200, confidence=0.9, rng=rng,
+    )  # fmt: skip
+
+
+def test_difference_of_two_correlations_with_one_target() -> None:
+    x = [2.0, 1.0, 4.0, 3.0, 5.0]
+    # r is 0.8 (see above) for x and -0.8 for its negative: 1.6.
+    found = difference(x, [-value for value in x], [0, 1, 2, 3, 4])
+    assert found.value == pytest.approx(1.6)
+    assert found.low < 1.6 <= found.high
+    # Both share their resamples: two equal evaluators never differ.
+    assert difference(x, [2 * value for value in x], [0, 1, 2, 3, 4]) == pytest.approx((0, 0, 0))
+
+
+def test_difference_that_is_undefined_is_nan() -> None:
+    constant = difference([1, 2, 3, 4, 5], [7, 7, 7, 7, 7], [0, 1, 2, 3, 4])
+    assert np.isnan(constant).all()
+    assert np.isnan(difference([1], [2], [0])).all()
+    one_prompt = difference([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], [0] * 5)
+    assert one_prompt == pytest.approx((2, nan, nan), nan_ok=True)

@@ -1,0 +1,28 @@
+"""Sets what this run found beside what was published."""
+
+from pathlib import Path
+
+from poq import findings, provenance, tables
+from poq.findings.base import Evidence
+from poq.pages import html_table
+from poq.rewards import RewardSettings
+from poq.stages import stage
+
+with stage(snakemake.log[0]):
+    settings = snakemake.params.settings
+    read = {name: snakemake.input.get(name) for name in findings.tables()}
+    evidence = Evidence(
+        {
+            name: tables.read(name, *([paths] if isinstance(paths, str) else paths))
+            for name, paths in read.items()
+        },
+        judge=settings["judge"],
+        weights=RewardSettings.model_validate(settings["reward"]),
+        seed=snakemake.params.seed,
+        **settings["bootstrap"],
+    )
+    found = findings.compare(evidence)
+    stamp = provenance.stamp(snakemake.params)
+    tables.write(found, "findings", snakemake.output.table, stamp)
+    page = html_table(found, "Published findings beside this run")
+    Path(snakemake.output.html).write_text(page, encoding="utf-8")
