@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from poq.checkpoint import Checkpoint
-from poq.generation.base import Completion, Request, slices
+from poq.generation.base import Completion, Request
 from poq.generation.run import generate_outputs
 
 PROMPTS = pl.DataFrame(
@@ -28,7 +28,8 @@ class CountingGenerator:
         self.dies_after = dies_after
 
     def batches(self, requests: Iterable[Request]) -> list[list[Request]]:
-        return list(slices(list(requests), 2))
+        rows = list(requests)
+        return [rows[start : start + 2] for start in range(0, len(rows), 2)]
 
     def complete(self, batch: list[Request]) -> list[Completion]:
         if self.done == self.dies_after:
