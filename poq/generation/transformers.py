@@ -144,6 +144,7 @@ class TransformersGenerator:
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     raise
+                reason = str(error).partition("\n")[0]
             if len(completions) > first:
                 self.memory.sufficed(rows, width)
             elif rows == 1:
@@ -151,17 +152,18 @@ class TransformersGenerator:
                     f"prompt {batch[first].prompt_id}: {len(inputs[first][0])} input tokens and up "
                     f"to {longest} output tokens do not fit into the memory of the device "
                     f"({self.device}), even alone; lower serving.max_input_tokens or the task's "
-                    "max_output_tokens, or serve the model at a lower precision"
+                    f"max_output_tokens, or serve the model at a lower precision ({reason})"
                 )
             else:
                 # The error is gone, and with it the references to what it had allocated.
                 _free_memory()
                 self.memory.fell_short(rows, width)
                 log.warning(
-                    "%d prompts of %d tokens do not fit into memory; going on with %d",
+                    "%d prompts of %d tokens do not fit into memory; going on with %d (%s)",
                     rows,
                     width,
                     rows // 2,
+                    reason,
                 )
         return completions
 
@@ -332,7 +334,8 @@ def _out_of_memory(error: Exception) -> bool:
     """Tell whether memory ran out, in the words of PyTorch and of the libraries below it."""
     from accelerate.utils.memory import should_reduce_batch_size
 
-    words = ("CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc")
+    # The last is oneDNN's, which has no other for it.
+    words = ("CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc", "could not create a primitive")
     return (
         isinstance(error, MemoryError)
         or should_reduce_batch_size(error)
