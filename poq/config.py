@@ -87,7 +87,12 @@ class ScoringSettings(Settings):
 class CostSettings(Settings):
     """How costs are measured."""
 
-    requests: int = Field(ge=10, description="Measured requests of each node and task.")
+    requests: int = Field(ge=10, description="Measured single requests of each node and task.")
+    batch: int = Field(
+        8,
+        ge=0,
+        description="Requests in one more call, which measures throughput; 0 or 1 for none.",
+    )
     warmup: int = Field(1, ge=0, description="Requests before them that do not count.")
     threads: int = Field(1, ge=1, description="CPU threads of the node that is measured.")
 

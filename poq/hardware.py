@@ -45,10 +45,13 @@ def synchronize() -> None:
 
 
 def peak_memory() -> float:
-    """Return the peak memory of this process in MiB: allocated on CUDA, else resident."""
+    """Return the peak memory of this process so far in MiB.
+
+    What it has allocated on CUDA; its resident set if it has allocated nothing there.
+    """
     import torch
 
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return float(torch.cuda.max_memory_allocated() / 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 

@@ -71,17 +71,17 @@ COMPARES_WITH = Column(
     "compares_with", STRING, "what the evaluator compares the output with",
     values=("reference", "question", "context", "question+context"),
 )  # fmt: skip
+SIZE = [
+    Column("parameters", INT, "weights of the model, before quantisation; null without a model",
+           low=1, nullable=True),
+    Column("model_bytes", INT, "bytes of the weights as they are served; null without a model",
+           unit="bytes", low=1, nullable=True),
+]  # fmt: skip
 
 
 POOLED_TASK = Column(
     "task", STRING, "task; 'pooled' for all rounds", values=(*TASKS, "pooled")
 )  # fmt: skip
-SIZE = [
-    Column("parameters", INT, "parameters of the node's model; null without weights of its own",
-           low=0, nullable=True),
-    Column("model_bytes", INT, "bytes of the weights as they are stored; null as above",
-           unit="B", low=0, nullable=True),
-]  # fmt: skip
 
 
 def _unit(name: str, description: str) -> Column:
@@ -133,17 +133,19 @@ _TABLES = [
     ),
     Table(
         "profile", "profile/<kind>/<node>.parquet",
-        "measured seconds of single requests to one node, at batch size 1",
+        "measured seconds of requests to one node: single ones, and several at once",
         ["node", "kind", "task", "request"],
         [
             NODE,
             KIND,
             TASK,
-            _count("request", "index of the request, after the warm-up"),
-            PROMPT_ID,
-            Column("seconds", FLOAT, "wall-clock seconds of the request", unit="s", low=0),
-            Column("output_tokens", INT, "tokens generated; null for evaluators and for nodes "
-                   "without a tokenizer", unit="tokens", low=0, nullable=True),
+            _count("request", "index of the call, after the warm-up"),
+            Column("prompt_id", STRING, "prompt of the call, the first one of several"),
+            Column("batch", INT, "requests in the call; 1 measures latency, more measure "
+                   "throughput", unit="requests", low=1),
+            Column("seconds", FLOAT, "wall-clock seconds of the call", unit="s", low=0),
+            Column("output_tokens", INT, "tokens generated in the call; null for evaluators and "
+                   "for nodes without a tokenizer", unit="tokens", low=0, nullable=True),
             Column("peak_memory", FLOAT, "peak memory of the process so far, libraries and model "
                    "included (CPU: resident set; CUDA: allocated)", unit="MiB", low=0),
             *SIZE,
@@ -156,13 +158,20 @@ _TABLES = [
             NODE,
             KIND,
             TASK,
-            _count("n", "requests measured"),
-            Column("seconds", FLOAT, "median seconds a request", unit="s", low=0),
+            _count("n", "single requests measured"),
+            Column("seconds", FLOAT, "median seconds of a single request", unit="s", low=0),
             Column("seconds_q1", FLOAT, "first quartile", unit="s", low=0),
             Column("seconds_q3", FLOAT, "third quartile", unit="s", low=0),
-            Column("tokens_per_second", FLOAT, "all output tokens over all seconds; null for "
-                   "evaluators", unit="tokens/s", low=0, nullable=True),
-            Column("peak_memory", FLOAT, "largest peak memory", unit="MiB", low=0),
+            Column("tokens_per_second", FLOAT, "all output tokens over all seconds of single "
+                   "requests; null without output tokens", unit="tokens/s", low=0, nullable=True),
+            Column("batch", INT, "requests of a call that measures throughput; null if none does",
+                   unit="requests", low=2, nullable=True),
+            Column("batch_requests_per_second", FLOAT, "requests over seconds of such calls",
+                   unit="requests/s", low=0, nullable=True),
+            Column("batch_tokens_per_second", FLOAT, "output tokens over seconds of such calls",
+                   unit="tokens/s", low=0, nullable=True),
+            Column("peak_memory", FLOAT, "largest peak memory of single requests", unit="MiB",
+                   low=0),
             *SIZE,
             Column("hardware", STRING, "processor, threads and accelerator"),
             _unit("cost", "normalised cost: 0 the cheapest of its kind and task, 1 the dearest"),

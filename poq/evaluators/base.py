@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from poq.models.size import ModelSize, parameters, weight_bytes
 from poq.settings import Settings
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 Target = Literal["reference", "question", "context", "question+context"]
 """What an output is compared with; all but ``reference`` exist in a live network."""
@@ -71,6 +75,22 @@ class Scorer(Protocol):
         Higher means better; the range is the kind's own and is mapped by its scale.
         """
         ...
+
+
+class NetworkScorer:
+    """A scorer that knows the size of the network behind it."""
+
+    def __init__(self, network: Module, score: Scorer) -> None:
+        self.network = network
+        self.score = score
+
+    def __call__(self, outputs: Sequence[str], targets: Sequence[str]) -> NDArray[np.float64]:
+        """Return raw values; see :class:`Scorer`."""
+        return self.score(outputs, targets)
+
+    def size(self) -> ModelSize:
+        """Return the number of weights, and their bytes as they are served."""
+        return ModelSize(parameters(self.network), weight_bytes(self.network))
 
 
 class Loader(Protocol):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from poq.evaluators.base import EncoderSettings, Scorer
+from poq.evaluators.base import EncoderSettings, NetworkScorer, Scorer
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -59,4 +59,4 @@ def cosine_scorer(model: SentenceTransformer, batch_size: int) -> Scorer:
         right = vectors[[index[text] for text in targets]]
         return np.asarray(np.einsum("nd,nd->n", left, right))
 
-    return score
+    return NetworkScorer(model, score)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from poq.errors import PoqError
-from poq.evaluators.base import EncoderSettings, Scorer
+from poq.evaluators.base import EncoderSettings, NetworkScorer, Scorer
 
 
 class Settings(EncoderSettings):
@@ -76,4 +76,4 @@ def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
         raw = np.asarray(values, dtype=np.float64)
         return raw if settings.label is None else raw[:, settings.label]
 
-    return score
+    return NetworkScorer(model, score)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import polars as pl
 from pydantic import Field
@@ -15,7 +15,6 @@ from poq.prompting import PromptFormat
 from poq.settings import Settings
 
 FinishReason = Literal["eos", "stop", "length"]
-T = TypeVar("T")
 
 
 class OutputLimits(Settings):
@@ -30,7 +29,19 @@ class OutputLimits(Settings):
 class ServingSettings(Settings):
     """How every node is served."""
 
-    batch_size: int = Field(8, ge=1, description="Prompts in one batch.")
+    batch_size: int = Field(8, ge=1, description="Prompts in one batch, at most.")
+    batch_tokens: int = Field(
+        16384,
+        ge=1,
+        description="Tokens in one batch, at most: inputs, their padding, and the longest outputs "
+        "that the task allows. A prompt that needs more goes alone.",
+    )
+    max_padding: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Padding over all input tokens of a task's batches, padding included, at most.",
+    )
     max_input_tokens: int = Field(
         1024, ge=16, description="Longest input in tokens; the context is cut to fit it."
     )
@@ -102,9 +113,3 @@ class Loader(Protocol):
 def requests(prompts: pl.DataFrame) -> list[Request]:
     """Return the requests of a prompts table, in its order."""
     return [Request(*row) for row in prompts.select(Request._fields).iter_rows()]
-
-
-def slices(items: Sequence[T], size: int) -> Iterator[list[T]]:
-    """Yield consecutive runs of at most ``size`` items."""
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])

@@ -67,22 +67,25 @@ def generate_outputs(
         checkpoint: keeps every finished batch.
     """
     batches = generator.batches(requests(prompts))
+    kept = [checkpoint.get(batch) for batch in batches]
+    taken_over = sum(len(batch) for batch, stored in zip(batches, kept, strict=True) if stored)
+    log.info("%s: %d of %d prompts taken over", name, taken_over, len(prompts))
     completed: list[tuple[Request, Completion]] = []
     tokens, started = 0, time.perf_counter()
-    with tqdm(total=len(prompts), desc=name, unit="prompt") as progress:
-        for batch in batches:
-            stored = checkpoint.get(batch)
-            completions = (
-                generator.complete(batch) if stored is None else [Completion(*c) for c in stored]
-            )
-            if stored is None:
+    # Speeds are those of this run: what it takes over counts for the progress alone.
+    with tqdm(total=len(prompts), initial=taken_over, desc=name, unit="prompt") as progress:
+        for batch, stored in zip(batches, kept, strict=True):
+            if stored:
+                completions = [Completion(*values) for values in stored]
+            else:
+                completions = generator.complete(batch)
                 checkpoint.put(batch, completions)
                 tokens += sum(completion.output_tokens or 0 for completion in completions)
-            rate = tokens / (time.perf_counter() - started)
-            progress.set_postfix_str(f"{rate:.1f} tokens/s", refresh=False)
-            progress.update(len(batch))
-            how = "generated" if stored is None else "taken over"
-            log.info("%s: %d of %d prompts, %s", name, progress.n, len(prompts), how)
+                rate = tokens / (time.perf_counter() - started)
+                progress.set_postfix_str(f"{rate:.1f} tokens/s", refresh=False)
+                progress.update(len(batch))
+                done = f"{progress.n} of {len(prompts)} prompts"
+                log.info("%s: %s, %d tokens, %.1f tokens/s", name, done, tokens, rate)
             completed += zip(batch, completions, strict=True)
     return pl.DataFrame(
         [

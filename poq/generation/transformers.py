@@ -1,14 +1,18 @@
 """Generation by Hugging Face transformers from a local model folder.
 
 Runs on CUDA if it is there, else (and with int8 always) on the CPU. Inputs are left-padded, in
-batches sorted by length, one task a batch. A batch is the unit of randomness: sampling is seeded by
-the run's seed and the batch's prompts, so that an interrupted run resumes to the same outputs.
+batches sorted by length, one task a batch. If memory runs out, a batch is generated in parts.
+
+A prompt is the unit of randomness: each draws from a stream of its own, so that neither an
+interruption nor the way in which batches are made or split changes what is drawn for it. Batches do
+change how sums are rounded, at low precision visibly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import groupby
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +20,15 @@ from pydantic import Field, model_validator
 
 from poq import hardware
 from poq.errors import PoqError
-from poq.generation.base import Completion, FinishReason, Generator, Request, Serving, slices
-from poq.provenance import digest
+from poq.generation.base import Completion, FinishReason, Generator, Request, Serving
+from poq.generation.batching import MemoryLimit, batch_sizes, padding_share
+from poq.models.size import ModelSize, parameters, weight_bytes
 from poq.settings import Settings as BaseSettings
+from poq.streams import stream
 
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
+Attention = Literal["sdpa", "eager", "flash_attention_2"]
+log = logging.getLogger(__name__)
 
 
 class Settings(BaseSettings):
@@ -33,6 +41,11 @@ class Settings(BaseSettings):
         description="Number format of the weights. int8 is PyTorch's dynamic quantisation of all "
         "linear layers, on the CPU only: cheap, and hard on answers.",
     )
+    attention: Attention = Field(
+        "sdpa",
+        description="How attention is computed: by PyTorch's fused kernels (sdpa), step by step "
+        "(eager), or by the package flash-attn, on CUDA at half precision only.",
+    )
     temperature: float = Field(
         0.0, ge=0, description="0 decodes greedily; otherwise sampling at this temperature."
     )
@@ -44,6 +57,13 @@ class Settings(BaseSettings):
             raise ValueError("expected no top_p at temperature 0, where it has no effect")
         return self
 
+    @model_validator(mode="after")
+    def _half_precision(self) -> Settings:
+        half = self.precision in ("bfloat16", "float16")
+        if self.attention == "flash_attention_2" and not half:
+            raise ValueError("expected precision bfloat16 or float16 for flash_attention_2")
+        return self
+
 
 class TransformersGenerator:
     """A causal language model, its tokenizer and how it decodes."""
@@ -53,14 +73,16 @@ class TransformersGenerator:
 
         self.settings = settings
         self.serving = serving
+        self.memory = MemoryLimit()
         # PyTorch has no CUDA kernels for its dynamic quantisation.
         self.device = "cpu" if settings.precision == "int8" else hardware.device()
+        _check_attention(settings)
         self.tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, padding_side="left"
         )
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        self.model = _load_model(folder, settings.precision, self.device)
+        self.model, self._parameters = _load_model(folder, settings, self.device)
         eos = self.model.generation_config.eos_token_id
         ends = {*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id}
         self.eos_ids = ends - {None}
@@ -69,42 +91,99 @@ class TransformersGenerator:
             pad_token_id=self.tokenizer.pad_token_id, eos_token_id=sorted(self.eos_ids) or None
         )
 
+    def size(self) -> ModelSize:
+        """Return the number of weights before quantisation, and their bytes as they are served."""
+        return ModelSize(self._parameters, weight_bytes(self.model))
+
     def batches(self, requests: Iterable[Request]) -> list[list[Request]]:
         """Return batches of one task each, longest inputs first, ties by prompt_id."""
         sized = [(request.task, -len(self._input_ids(request)[0]), request) for request in requests]
         sized.sort(key=lambda item: (item[0], item[1], item[2].prompt_id))
-        return [
-            batch
-            for _, group in groupby(sized, key=lambda item: item[0])
-            for batch in slices([request for _, _, request in group], self.batch_size)
-        ]
-
-    @property
-    def batch_size(self) -> int:
-        """Prompts in one batch."""
-        return self.serving.settings.batch_size
+        batches = []
+        for task, group in groupby(sized, key=lambda item: item[0]):
+            _, negative, of_task = zip(*group, strict=True)
+            lengths = [-length for length in negative]
+            sizes = batch_sizes(
+                lengths,
+                rows=self.serving.settings.batch_size,
+                tokens=self.serving.settings.batch_tokens,
+                output_tokens=self.serving.limits[task].max_output_tokens,
+                max_padding=self.serving.settings.max_padding,
+            )
+            cuts = [
+                slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True)
+            ]
+            share = padding_share([lengths[cut] for cut in cuts])
+            log.info(
+                "%s: %d prompts, %d batches, padding %.1f %%",
+                task,
+                len(lengths),
+                len(cuts),
+                100 * share,
+            )
+            batches += [list(of_task[cut]) for cut in cuts]
+        return batches
 
     def complete(self, batch: list[Request]) -> list[Completion]:
-        """Return a completion for each request of a batch of one task."""
-        import torch
+        """Return a completion for each request of a batch of one task, in parts if memory is short.
 
+        Raises:
+            PoqError: a prompt does not fit into memory by itself.
+        """
         (task,) = {request.task for request in batch}
-        limits = self.serving.limits[task]
         inputs = [self._input_ids(request) for request in batch]
+        longest = self.serving.limits[task].max_output_tokens
+        completions: list[Completion] = []
+        while len(completions) < len(batch):
+            first = len(completions)
+            width = max(len(ids) for ids, _ in inputs[first:]) + longest
+            rows = int(min(self.memory.rows(width), len(batch) - first))
+            part = slice(first, first + rows)
+            try:
+                completions += self._generate(batch[part], inputs[part])
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    raise
+                reason = str(error).partition("\n")[0]
+            if len(completions) > first:
+                self.memory.sufficed(rows, width)
+            elif rows == 1:
+                raise PoqError(
+                    f"prompt {batch[first].prompt_id}: {len(inputs[first][0])} input tokens and up "
+                    f"to {longest} output tokens do not fit into the memory of the device "
+                    f"({self.device}), even alone; lower serving.max_input_tokens or the task's "
+                    f"max_output_tokens, or serve the model at a lower precision ({reason})"
+                )
+            else:
+                # The error is gone, and with it the references to what it had allocated.
+                _free_memory()
+                self.memory.fell_short(rows, width)
+                log.warning(
+                    "%d prompts of %d tokens do not fit into memory; going on with %d (%s)",
+                    rows,
+                    width,
+                    rows // 2,
+                    reason,
+                )
+        return completions
+
+    def _generate(
+        self, requests: Sequence[Request], inputs: Sequence[tuple[list[int], bool]]
+    ) -> list[Completion]:
+        """Return the completions of requests of one task, generated together."""
+        import torch
+        from transformers import LogitsProcessorList
+
+        limits = self.serving.limits[requests[0].task]
         padded = self.tokenizer.pad(
             {"input_ids": [ids for ids, _ in inputs]}, return_tensors="pt"
         ).to(self.device)
-        sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None}
-        seed = None
+        seeds: list[int | None] = [None] * len(requests)
+        processors = LogitsProcessorList()
         if self.settings.temperature > 0:
-            prompt_ids = [request.prompt_id for request in batch]
-            seed = int(digest([self.serving.seed, prompt_ids])[:8], 16)
-            torch.manual_seed(seed)
-            sampling = {
-                "do_sample": True,
-                "temperature": self.settings.temperature,
-                "top_p": self.settings.top_p,
-            }
+            drawn = [_seed(self.serving.seed, request) for request in requests]
+            processors += _sampling(self.settings, drawn, self.device)
+            seeds = [*drawn]
         width = padded["input_ids"].shape[1]
         with torch.inference_mode():
             sequences = self.model.generate(
@@ -112,13 +191,16 @@ class TransformersGenerator:
                 max_new_tokens=limits.max_output_tokens,
                 eos_token_id=sorted(self.eos_ids) or None,
                 stopping_criteria=[self._stopping(width, limits.stop)] if limits.stop else None,
+                logits_processor=processors,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
                 top_k=None,
-                **sampling,
             )
         generated = sequences[:, width:].tolist()
         return [
             self._completion(ids, input_ids, truncated, limits.stop, seed)
-            for ids, (input_ids, truncated) in zip(generated, inputs, strict=True)
+            for ids, (input_ids, truncated), seed in zip(generated, inputs, seeds, strict=True)
         ]
 
     def _completion(
@@ -149,11 +231,18 @@ class TransformersGenerator:
         """
         import torch
 
-        def stopped(sequences: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-            rows = [self._stops(ids, stop) for ids in sequences[:, width:].tolist()]
-            return torch.tensor(rows, device=sequences.device)
+        stopped: list[bool] = []
 
-        return stopped
+        def ends(sequences: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+            generated = sequences[:, width:].tolist()
+            # What has stopped is only padded, and need not be decoded again.
+            before = stopped or [False] * len(generated)
+            stopped[:] = [
+                done or self._stops(ids, stop) for done, ids in zip(before, generated, strict=True)
+            ]
+            return torch.tensor(stopped, device=sequences.device)
+
+        return ends
 
     def _stops(self, ids: list[int], stop: tuple[str, ...]) -> bool:
         text = self._text(ids)
@@ -213,16 +302,86 @@ def load(settings: Settings, serving: Serving, folder: Path | None) -> Generator
     return TransformersGenerator(settings, serving, Path(str(folder)))
 
 
-def _load_model(folder: Path, precision: Precision, device: str) -> Any:
+def _seed(run: int, request: Request) -> int:
+    """Return the seed of what is drawn for a prompt, in [0, 2^63)."""
+    return int(stream(run, "generation", request.prompt_id).integers(2**63))
+
+
+def _sampling(settings: Settings, seeds: Sequence[int], device: str) -> list[Any]:
+    """Return the processors of logits after which the most likely token is a sampled one.
+
+    Adding independent Gumbel noise to log-probabilities and taking the greatest is sampling from
+    them (Gumbel, 1954), and lets every row draw from a generator of its own, which transformers'
+    sampling has no place for.
+    """
+    import torch
+    from transformers import TemperatureLogitsWarper, TopPLogitsWarper
+
+    generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+
+    def perturb(sequences: Any, logits: torch.Tensor) -> torch.Tensor:
+        waits = torch.empty_like(logits)
+        for row, generator in zip(waits, generators, strict=True):
+            row.exponential_(generator=generator)
+        # Noise is finite, so that a token outside the nucleus stays there.
+        return logits - waits.clamp_min(torch.finfo(waits.dtype).tiny).log()
+
+    nucleus = [TopPLogitsWarper(settings.top_p)] if settings.top_p < 1 else []
+    return [TemperatureLogitsWarper(settings.temperature), *nucleus, perturb]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Tell whether memory ran out, in the words of PyTorch and of the libraries below it."""
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    # The last is oneDNN's, which has no other for it.
+    words = ("CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc", "could not create a primitive")
+    return (
+        isinstance(error, MemoryError)
+        or should_reduce_batch_size(error)
+        or any(word in str(error) for word in words)
+    )
+
+
+def _free_memory() -> None:
+    from accelerate.utils.memory import clear_device_cache
+
+    clear_device_cache(garbage_collection=True)
+
+
+def _check_attention(settings: Settings) -> None:
+    """Tell before a model is loaded that it could not be served.
+
+    Raises:
+        PoqError: flash attention is asked for, and its package or a CUDA device is missing.
+    """
+    from transformers.utils import is_flash_attn_2_available
+
+    if settings.attention == "flash_attention_2" and not is_flash_attn_2_available():
+        raise PoqError(
+            f"model {settings.model}: attention flash_attention_2 needs a CUDA device "
+            f"(found {hardware.device()}) and the package flash-attn 2.3.3 or newer; "
+            "install it or set attention: sdpa"
+        )
+
+
+def _load_model(folder: Path, settings: Settings, device: str) -> tuple[Any, int]:
+    """Return the model as it is served and the number of its weights."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    dtype = torch.float32 if precision == "int8" else getattr(torch, precision)
+    quantized = settings.precision == "int8"
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
+        folder,
+        dtype=torch.float32 if quantized else getattr(torch, settings.precision),
+        attn_implementation=settings.attention,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
     ).eval()
-    if precision == "int8":
+    weights = parameters(model)
+    if quantized:
         torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
             model, {torch.nn.Linear}, dtype=torch.qint8, inplace=True
         )
-    return model.to(device)
+    return model.to(device), weights

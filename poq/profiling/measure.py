@@ -1,30 +1,29 @@
-"""How single requests are timed, whatever they are."""
+"""How requests are timed, whatever they are."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from poq import hardware
-from poq.profiling.size import model_size
+from poq.models.size import ModelSize
 from poq.streams import stream
-
-WHOLE = ("output_tokens", "parameters", "model_bytes")
-"""Columns that hold whole numbers or nothing at all."""
 
 
 class Call(NamedTuple):
-    """One request at batch size 1; ``run`` returns the number of output tokens, if any."""
+    """What is timed: one request, or several at once.
+
+    ``prompt_id`` is that of the first; ``run`` returns the number of output tokens, if any.
+    """
 
     prompt_id: str
     task: str
     run: Callable[[], int | None]
+    batch: int = 1
 
 
 def reported_prompts(prompts: pl.DataFrame) -> pl.DataFrame:
@@ -41,50 +40,62 @@ def profile_tasks(
     warmup: int,
     threads: int,
     seed: int,
-    folder: Path | None = None,
+    size: ModelSize | None,
 ) -> pl.DataFrame:
-    """Time single requests of every task to a node (table ``profile``).
+    """Time requests of every task to a node, single ones and then several at once.
+
+    Batches come last, so that the peak memory of single requests is not theirs.
 
     Args:
         node: name of the node.
         kind: "inference" or "evaluator".
-        calls: what can be requested, at least one of every task; drawn in seeded order, and again
-            from the start if a task has fewer calls than are needed.
-        requests: requests to measure for each task.
+        calls: what can be requested, at least one single request of every task; those are drawn
+            in seeded order, and again from the start if a task has fewer than are needed. A call
+            of several requests is measured once, as it comes.
+        requests: single requests to measure for each task.
         warmup: requests before them that do not count.
         threads: CPU threads that the node has, for the description of the hardware.
         seed: the run's seed.
-        folder: folder of the node's model; None for a node without one.
+        size: of the node's model, if it holds one.
+
+    Returns:
+        Table ``profile``.
     """
-    by_task: dict[str, list[Call]] = {}
+    single: dict[str, list[Call]] = {}
     for call in calls:
-        by_task.setdefault(call.task, []).append(call)
-    place: dict[str, Any] = {"node": node, "kind": kind, "hardware": hardware.describe(threads)}
-    place |= model_size(folder)
-    rows = [
-        {**place, "task": task, "request": request, **measured}
-        for task, task_calls in by_task.items()
-        for request, measured in enumerate(
-            _measure(task_calls, requests, warmup, stream(seed, "profile", task))
-        )
-    ]
-    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(WHOLE, pl.Int64))
+        if call.batch == 1:
+            single.setdefault(call.task, []).append(call)
+    rows = []
+    for task, of_task in single.items():
+        order = cycle(stream(seed, "profile", task).permutation(len(of_task)))
+        for i in islice(order, warmup):
+            of_task[i].run()
+        rows += [_measure(of_task[i]) for i in islice(order, requests)]
+    for call in calls:
+        if call.batch > 1:
+            if hardware.device() == "cuda":
+                call.run()  # the first call of a size also allocates its memory
+            rows.append(_measure(call))
+    return pl.DataFrame(rows, schema_overrides={"output_tokens": pl.Int64}).with_columns(
+        pl.int_range(pl.len()).over("task").alias("request"),
+        node=pl.lit(node),
+        kind=pl.lit(kind),
+        hardware=pl.lit(hardware.describe(threads)),
+        parameters=pl.lit(size and size.parameters, pl.Int64),
+        model_bytes=pl.lit(size and size.model_bytes, pl.Int64),
+    )
 
 
-def _measure(
-    calls: Sequence[Call], count: int, warmup: int, rng: np.random.Generator
-) -> Iterator[dict[str, Any]]:
-    order = cycle(rng.permutation(len(calls)))
-    for call in (calls[i] for i in islice(order, warmup)):
-        call.run()
-    for call in (calls[i] for i in islice(order, count)):
-        hardware.synchronize()
-        started = time.perf_counter()
-        tokens = call.run()
-        hardware.synchronize()
-        yield {
-            "seconds": time.perf_counter() - started,
-            "prompt_id": call.prompt_id,
-            "output_tokens": tokens,
-            "peak_memory": hardware.peak_memory(),
-        }
+def _measure(call: Call) -> dict[str, Any]:
+    hardware.synchronize()
+    started = time.perf_counter()
+    tokens = call.run()
+    hardware.synchronize()
+    return {
+        "task": call.task,
+        "prompt_id": call.prompt_id,
+        "batch": call.batch,
+        "seconds": time.perf_counter() - started,
+        "output_tokens": tokens,
+        "peak_memory": hardware.peak_memory(),
+    }

@@ -1,4 +1,4 @@
-"""Requests to an evaluator node: score one output."""
+"""Requests to an evaluator node: score one output, or several at once."""
 
 from __future__ import annotations
 
@@ -7,21 +7,35 @@ import polars as pl
 from poq.evaluators.base import Scorer, Target
 from poq.profiling.measure import Call
 from poq.scoring import raw_values, targets
+from poq.streams import stream
 from poq.tables import with_prompts
 
 
 def scoring_calls(
-    scorer: Scorer, compares_with: Target, prompts: pl.DataFrame, outputs: pl.DataFrame
+    scorer: Scorer,
+    compares_with: Target,
+    prompts: pl.DataFrame,
+    outputs: pl.DataFrame,
+    batch: int,
+    seed: int,
 ) -> list[Call]:
-    """Return the calls that score each output that is not empty, one at a time."""
+    """Return the calls that score each output, and one of ``batch`` for each task, drawn by seed.
+
+    Empty outputs are left out. The evaluator makes its own batches of the texts or pairs.
+    """
     rows = with_prompts(outputs.filter(pl.col("output") != ""), prompts)
 
-    def call(prompt_id: str, task: str, output: str, texts: list[str]) -> Call:
+    def call(chosen: pl.DataFrame) -> Call:
+        texts, compared = chosen["output"].to_list(), targets(chosen, compares_with)
+
         def run() -> None:
-            raw_values(scorer, [output], [texts])
+            raw_values(scorer, texts, compared)
 
-        return Call(prompt_id, task, run)
+        return Call(chosen["prompt_id"][0], chosen["task"][0], run, len(chosen))
 
-    columns = (rows[name] for name in ("prompt_id", "task", "output"))
-    compared = targets(rows, compares_with)
-    return [call(*row) for row in zip(*columns, compared, strict=True)]
+    calls = [call(row) for row in rows.iter_slices(1)]
+    for (task,), of_task in rows.group_by("task", maintain_order=True):
+        order = stream(seed, "profile", "batch", str(task)).permutation(len(of_task))
+        if min(batch, len(order)) > 1:
+            calls.append(call(of_task[order[:batch]]))
+    return calls

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 import pytest
 
@@ -7,7 +9,10 @@ from poq.costs import normalize_costs
 from poq.schema import TABLES
 
 
-def profiles(seconds: dict[tuple[str, str, str], list[float]]) -> pl.DataFrame:
+def profiles(
+    seconds: dict[tuple[str, str, str], list[float]], batches: Sequence[float] = ()
+) -> pl.DataFrame:
+    """Return profiles: single requests, and for each of ``batches`` a call of 8 requests."""
     return pl.DataFrame(
         [
             {
@@ -16,16 +21,21 @@ def profiles(seconds: dict[tuple[str, str, str], list[float]]) -> pl.DataFrame:
                 "task": task,
                 "request": request,
                 "prompt_id": f"{task}:{request}",
+                "batch": 1 if request < len(values) else 8,
                 "seconds": value,
-                "output_tokens": 4 if kind == "inference" else None,
+                "output_tokens": (4 if request < len(values) else 20)
+                if kind == "inference"
+                else None,
                 "peak_memory": 100.0 + request,
-                "parameters": None if kind == "evaluator" else 7,
-                "model_bytes": None if kind == "evaluator" else 14,
+                "parameters": 10 if kind == "inference" else None,
+                "model_bytes": 20 if kind == "inference" else None,
                 "hardware": "test",
             }
             for (node, kind, task), values in seconds.items()
-            for request, value in enumerate(values)
-        ]
+            for request, value in enumerate([*values, *batches])
+        ],
+        schema_overrides=dict.fromkeys(("output_tokens", "parameters", "model_bytes"), pl.Int64),
+        infer_schema_length=None,
     )
 
 
@@ -49,6 +59,23 @@ def test_costs_are_normalised_within_kind_and_task() -> None:
     assert found["middle"]["tokens_per_second"] == pytest.approx(1.0)
     assert found["judge"]["tokens_per_second"] is None
     assert found["middle"]["peak_memory"] == 102.0
-    assert (found["middle"]["parameters"], found["middle"]["model_bytes"]) == (7, 14)
+    assert (found["middle"]["parameters"], found["middle"]["model_bytes"]) == (10, 20)
     assert found["judge"]["parameters"] is None
     assert set(costs.columns) == {column.name for column in TABLES["costs"].columns}
+    assert found["middle"]["batch"] is None
+    assert found["middle"]["batch_requests_per_second"] is None
+
+
+def test_throughput_is_that_of_batches_and_changes_no_cost() -> None:
+    seconds = {
+        ("cheap", "inference", "qa"): [1.0, 1.0],
+        ("dear", "inference", "qa"): [2.0, 3.0],
+        ("judge", "evaluator", "qa"): [1.0, 1.0],
+    }
+    single = normalize_costs(profiles(seconds))
+    both = normalize_costs(profiles(seconds, batches=[1.0, 4.0]))
+    added = ["batch", "batch_requests_per_second", "batch_tokens_per_second"]
+    assert both.drop(added).equals(single.drop(added))
+    # Two calls of 8 requests and 20 tokens in 1 + 4 seconds.
+    assert both.select(added).rows() == [(8, 3.2, 8.0), (8, 3.2, 8.0), (8, 3.2, None)]
+    assert both.select("parameters", "model_bytes").rows() == [(10, 20), (10, 20), (None, None)]

@@ -6,8 +6,14 @@ def alone(wildcards):
     return workflow.cores or cfg.costs.threads
 
 
+PROFILING = {
+    "batch": cfg.costs.batch,
+    "costs": cfg.costs.model_dump(mode="json", exclude={"batch"}),
+}
+
+
 rule profile_node:
-    """Time single requests to one inference node."""
+    """Time single requests to one inference node, and several at once."""
     input:
         prompts=table("prompts"),
         model=lambda wildcards: manifest_of(cfg.inference_nodes[wildcards.model]),
@@ -25,7 +31,7 @@ rule profile_node:
     resources:
         gpu=GPU,
     params:
-        settings=lambda wildcards: node_settings(wildcards) | {"costs": dump(cfg.costs)},
+        settings=lambda wildcards: node_settings(wildcards) | PROFILING,
         seed=cfg.seed,
         code=node_code("profile_node"),
     script:
@@ -33,7 +39,7 @@ rule profile_node:
 
 
 rule profile_evaluator:
-    """Time single requests to one evaluator."""
+    """Time single requests to one evaluator, and several at once."""
     input:
         prompts=table("prompts"),
         outputs=all_outputs(),
@@ -50,8 +56,7 @@ rule profile_evaluator:
     resources:
         gpu=GPU,
     params:
-        settings=lambda wildcards: evaluator_settings(wildcards)
-        | {"costs": dump(cfg.costs)},
+        settings=lambda wildcards: evaluator_settings(wildcards) | PROFILING,
         seed=cfg.seed,
         code=evaluator_code("profile_evaluator"),
     script:

@@ -1,8 +1,9 @@
-"""Times single requests to one inference node."""
+"""Times single requests to one inference node, and several at once."""
 
 from poq import hardware, provenance, tables
 from poq.generation.run import load_node
 from poq.models.folder import model_folder
+from poq.models.size import size_of
 from poq.profiling.generation import generation_calls
 from poq.profiling.measure import profile_tasks, reported_prompts
 from poq.stages import stage
@@ -19,9 +20,9 @@ with stage(snakemake.log[0]):
     profile = profile_tasks(
         snakemake.wildcards.model,
         "inference",
-        generation_calls(generator, prompts),
+        generation_calls(generator, prompts, settings["batch"]),
         seed=snakemake.params.seed,
-        folder=folder,
+        size=size_of(generator),
         **settings["costs"],
     )
     tables.write(profile, "profile", snakemake.output[0], provenance.stamp(snakemake.params))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import polars as pl
 import pytest
 
 from poq.checkpoint import Checkpoint
-from poq.generation.base import Completion, Request, slices
+from poq.generation.base import Completion, Request
 from poq.generation.run import generate_outputs
 
 PROMPTS = pl.DataFrame(
@@ -28,7 +29,8 @@ class CountingGenerator:
         self.dies_after = dies_after
 
     def batches(self, requests: Iterable[Request]) -> list[list[Request]]:
-        return list(slices(list(requests), 2))
+        rows = list(requests)
+        return [rows[start : start + 2] for start in range(0, len(rows), 2)]
 
     def complete(self, batch: list[Request]) -> list[Completion]:
         if self.done == self.dies_after:
@@ -37,7 +39,9 @@ class CountingGenerator:
         return [Completion(request.context, 3, 2, False, "eos", None) for request in batch]
 
 
-def test_resumed_run_computes_only_what_is_missing(tmp_path: Path) -> None:
+def test_resumed_run_computes_only_what_is_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     undisturbed = generate_outputs(
         "n", CountingGenerator(), PROMPTS, Checkpoint(tmp_path / "a", {})
     )
@@ -45,8 +49,12 @@ def test_resumed_run_computes_only_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         generate_outputs("n", CountingGenerator(dies_after=2), PROMPTS, checkpoint)
     second = CountingGenerator()
-    resumed = generate_outputs("n", second, PROMPTS, checkpoint)
+    with caplog.at_level(logging.INFO):
+        resumed = generate_outputs("n", second, PROMPTS, checkpoint)
     assert second.done == 1  # 3 batches, of which 2 were finished
+    # The speed is that of the last batch: one prompt of two tokens.
+    assert "4 of 5 prompts taken over" in caplog.text
+    assert "n: 5 of 5 prompts, 2 tokens," in caplog.text
     assert resumed.equals(undisturbed)
     assert resumed["output"].to_list() == PROMPTS["context"].to_list()
 

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
+import math
+import resource
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from poq.errors import PoqError
 from poq.generation.base import Completion, OutputLimits, Request, Serving, ServingSettings
-from poq.generation.transformers import Settings, TransformersGenerator
+from poq.generation.transformers import Settings, TransformersGenerator, _sampling
 from tests.unit.generation.conftest import FORMAT
 
 REQUESTS = [
@@ -21,18 +29,29 @@ REQUESTS = [
 
 
 def generator(
-    folder: Path, *, tokens: int = 6, stop: tuple[str, ...] = (), limit: int = 64, **node: Any
+    folder: Path,
+    *,
+    tokens: int = 6,
+    stop: tuple[str, ...] = (),
+    limit: int = 64,
+    rows: int = 2,
+    **node: Any,
 ) -> TransformersGenerator:
     settings = Settings(kind="transformers", model="tiny", precision="float32", **node)
+    return TransformersGenerator(settings, serving_of(tokens, stop, limit, rows), folder)
+
+
+def serving_of(
+    tokens: int = 6, stop: tuple[str, ...] = (), limit: int = 64, rows: int = 2
+) -> Serving:
     limits = OutputLimits(max_output_tokens=tokens, stop=stop)
     tasks = ("qa", "summarization")
-    serving = Serving(
-        settings=ServingSettings(batch_size=2, max_input_tokens=limit),
+    return Serving(
+        settings=ServingSettings(batch_size=rows, batch_tokens=10**6, max_input_tokens=limit),
         limits=dict.fromkeys(tasks, limits),
         formats=dict.fromkeys(tasks, FORMAT),
         seed=1,
     )
-    return TransformersGenerator(settings, serving, folder)
 
 
 def complete_all(node: TransformersGenerator) -> dict[str, Completion]:
@@ -43,14 +62,30 @@ def complete_all(node: TransformersGenerator) -> dict[str, Completion]:
     }
 
 
-def test_batches_hold_one_task_each_longest_first(tiny_model: Path) -> None:
-    batches = generator(tiny_model).batches(REQUESTS)
-    # Input lengths of qa: 2 has 6 + 2 words of its own, 3 has 2 + 1, 1 has 1 + 1.
-    assert [[r.prompt_id for r in batch] for batch in batches] == [
-        ["qa:2", "qa:3"],
-        ["qa:1"],
+@pytest.fixture(scope="module")
+def greedy(tiny_model: Path) -> TransformersGenerator:
+    return generator(tiny_model)
+
+
+@given(order=st.permutations(REQUESTS))
+def test_batches_hold_one_task_each_longest_first(
+    greedy: TransformersGenerator, order: list[Request]
+) -> None:
+    # The example and the blank line have 13 characters, " Q:" and " A:" 6; qa:2 adds 2 + 6 of its
+    # own (27), qa:3 1 + 2 (22), qa:1 1 + 1 (21). Of two batches, 27 | 22, 21 pads least.
+    assert [[r.prompt_id for r in batch] for batch in greedy.batches(order)] == [
+        ["qa:2"],
+        ["qa:3", "qa:1"],
         ["s:1"],
     ]
+
+
+def test_batches_keep_the_budget_of_tokens(tiny_model: Path) -> None:
+    node = generator(tiny_model)
+    small = node.serving.settings.model_copy(update={"batch_tokens": 55})
+    node.serving = dataclasses.replace(node.serving, settings=small)
+    # Two rows of 22 input and 6 output tokens are 56.
+    assert [len(batch) for batch in node.batches(REQUESTS)] == [1, 1, 1, 1]
 
 
 def test_padding_does_not_change_greedy_outputs(tiny_model: Path) -> None:
@@ -77,10 +112,33 @@ def test_greedy_has_no_seed_and_sampling_has_one(tiny_model: Path) -> None:
     greedy = complete_all(generator(tiny_model))
     hot = complete_all(generator(tiny_model, temperature=5.0))
     assert {completion.seed for completion in greedy.values()} == {None}
-    # One seed a batch: {qa:2, qa:3}, {qa:1}, {s:1}.
-    assert len({completion.seed for completion in hot.values()}) == 3
+    assert len({completion.seed for completion in hot.values()}) == 4
     assert hot == complete_all(generator(tiny_model, temperature=5.0))
     assert [c.output for c in hot.values()] != [c.output for c in greedy.values()]
+
+
+def test_what_is_sampled_does_not_depend_on_batches(tiny_model: Path) -> None:
+    node = generator(tiny_model, temperature=5.0, top_p=0.9)
+    together = node.complete(REQUESTS[:3])
+    assert together == [node.complete([request])[0] for request in REQUESTS[:3]]
+    assert together == node.complete(REQUESTS[2::-1])[::-1]
+
+
+def test_samples_have_the_probabilities_of_the_logits() -> None:
+    import torch
+
+    settings = Settings(kind="transformers", model="tiny", temperature=2.0, top_p=0.8)
+    # At temperature 2: weights 4, 2, 1, 1 of 8. The nucleus of 0.8 holds the least number of
+    # tokens with that much, 4 + 2 + 1 of 8, so that 4/7, 2/7, 1/7, 0 remain.
+    logits = 2 * torch.tensor([4.0, 2.0, 1.0, 0.999]).log()
+    n = 4000
+    rows = logits.repeat(n, 1)
+    for process in _sampling(settings, range(n), "cpu"):
+        rows = process(None, rows)
+    shares = torch.bincount(rows.argmax(dim=1), minlength=4) / n
+    # Four standard errors of a share of 4/7: 4 * sqrt(4/7 * 3/7 / 4000) = 0.031.
+    assert shares.tolist() == pytest.approx([4 / 7, 2 / 7, 1 / 7, 0], abs=0.031)
+    assert shares[3] == 0
 
 
 def test_length_is_the_reason_where_nothing_else_ends(tiny_model: Path) -> None:
@@ -140,7 +198,7 @@ def test_prompt_that_cannot_fit_is_an_error(tiny_model: Path) -> None:
 def test_int8_differs_from_float(tiny_model: Path) -> None:
     node = TransformersGenerator(
         Settings(kind="transformers", model="tiny", precision="int8"),
-        generator(tiny_model).serving,
+        serving_of(),
         tiny_model,
     )
     assert any("quantized" in type(module).__module__ for module in node.model.modules())
@@ -166,3 +224,80 @@ def test_chat_template_is_told_the_configured_day(tiny_model: Path) -> None:
 def test_top_p_without_sampling_is_refused() -> None:
     with pytest.raises(ValueError, match="no top_p at temperature 0"):
         Settings(kind="transformers", model="tiny", top_p=0.9)
+
+
+def test_attention_is_as_configured(tiny_model: Path) -> None:
+    for attention in ("sdpa", "eager"):
+        node = generator(tiny_model, attention=attention)
+        assert node.model.config._attn_implementation == attention
+
+
+def test_flash_attention_that_is_missing_is_told_before_loading(tmp_path: Path) -> None:
+    from transformers.utils import is_flash_attn_2_available
+
+    if is_flash_attn_2_available():
+        pytest.skip("flash-attn and a CUDA device are there")
+    settings = Settings(kind="transformers", model="tiny", attention="flash_attention_2")
+    # The folder is empty: loading it would fail in another way.
+    with pytest.raises(PoqError, match=r"model tiny: .*package flash-attn.*set attention: sdpa"):
+        TransformersGenerator(settings, serving_of(), tmp_path)
+
+
+def test_flash_attention_needs_half_precision() -> None:
+    with pytest.raises(ValueError, match="expected precision bfloat16 or float16"):
+        Settings(kind="transformers", model="m", precision="int8", attention="flash_attention_2")
+
+
+@contextmanager
+def address_space(mebibytes: int) -> Iterator[None]:
+    """Let this process allocate so much more and no more."""
+    status = Path("/proc/self/status").read_text()
+    used = next(int(line.split()[1]) for line in status.splitlines() if "VmSize" in line)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, ((used + mebibytes * 1024) * 1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_batch_that_does_not_fit_into_memory_is_generated_in_parts(
+    tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    requests = [Request(f"qa:{i}", "qa", "a", "abcdefg" * 80 + "a" * i) for i in range(48)]
+    node = generator(tiny_model, limit=700, tokens=3, attention="eager", temperature=3.0)
+    expected = node.complete(requests)
+    assert node.memory.tokens == math.inf
+    # Attention of 48 rows takes 48 * 2 heads * 630^2 * 4 bytes = 152 MB for scores alone.
+    with address_space(64), caplog.at_level(logging.WARNING):
+        found = node.complete(requests)
+    assert "48 prompts of 630 tokens do not fit into memory; going on with 24" in caplog.text
+    assert found == expected
+    # What works is remembered: at least one batch was halved, and none is tried as large again.
+    assert node.memory.rows(630) <= 24
+
+
+def test_prompt_that_does_not_fit_into_memory_is_named(tiny_model: Path) -> None:
+    node = generator(tiny_model, limit=5000, tokens=3, attention="eager")
+    request = Request("qa:7", "qa", "a", "abcdefg" * 600)
+    # 2 heads * 4,221^2 * 4 bytes = 143 MB.
+    message = r"qa:7: 4220 input tokens and up to 3 output tokens .*lower serving.max_input_tokens"
+    with address_space(32), pytest.raises(PoqError, match=message):
+        node.complete([request])
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(tiny_model: Path) -> None:
+    node = generator(tiny_model)
+    node.model.lm_head = None
+    with pytest.raises(TypeError):
+        node.complete(REQUESTS[:2])
+
+
+def test_size_is_that_of_the_weights_as_they_are_served(tiny_model: Path) -> None:
+    # 15 tokens of 16: embedding and head 240 each; a layer: 4 * 16 * 16 attention, 3 * 16 * 32
+    # feed-forward, 2 * 16 norms = 2,592; two of them and the last norm: 5,200. In all 5,680.
+    assert generator(tiny_model).size() == (5680, 4 * 5680)
+    settings = Settings(kind="transformers", model="tiny", precision="int8")
+    quantized = TransformersGenerator(settings, serving_of(), tiny_model)
+    # One byte for the head and what is not norms (2 * 2,560); embedding and 80 of norms stay.
+    assert quantized.size() == (5680, 240 + 2 * 2560 + 4 * (240 + 80))

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios between variants in one run; see README.md."""
