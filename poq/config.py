@@ -42,6 +42,8 @@ _PATTERNS = {
     r"^[a-z0-9][a-z0-9._-]*$": "lower-case letters, digits, '.', '_' and '-', "
     "the first a letter or digit",
     r"^[0-9a-f]{64}$": "64 hexadecimal digits",
+    r"^https?://[^@]+$": "a URL that begins with http:// or https:// and holds no password",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
 }
 
 
@@ -130,9 +132,15 @@ class Config(Settings):
         problems = []
         for section in ("inference_nodes", "evaluators"):
             for name, entry in getattr(self, section).items():
-                model = getattr(entry, "model", None)
+                model, served = model_of(entry), hasattr(entry, "endpoint")
+                key = f"{section}.{name}.{'endpoint.serve' if served else 'model'}"
                 if model is not None and model not in self.models:
-                    problems.append(_unknown(f"{section}.{name}.model", model, self.models))
+                    problems.append(_unknown(key, model, self.models))
+                elif model is not None and self.models[model].keep_gguf != served:
+                    problems.append(
+                        f"{key}: found {model!r}, whose keep_gguf is {not served}; expected a "
+                        f"model with keep_gguf: {str(served).lower()}"
+                    )
         for name in self.simulation.evaluators or ():
             if name not in self.evaluators:
                 problems.append(_unknown("simulation.evaluators", name, self.evaluators))
@@ -151,6 +159,13 @@ class Config(Settings):
     def pool(self) -> tuple[str, ...]:
         """Return the names of the evaluator nodes of the simulation."""
         return self.simulation.evaluators or tuple(self.evaluators)
+
+
+def model_of(entry: Any) -> str | None:
+    """Return the model folder, a key of ``models``, that a node or evaluator runs; None if none."""
+    endpoint = getattr(entry, "endpoint", None)
+    name: str | None = getattr(entry, "model", None) if endpoint is None else endpoint.serve
+    return name
 
 
 def load(values: Mapping[str, Any], where: str) -> Config:
@@ -208,6 +223,8 @@ def _unknown(key: str, found: str, known: Mapping[str, Any]) -> str:
 def _explain(problem: Any, values: Mapping[str, Any]) -> list[str]:
     """Return the messages of one pydantic error, with the key spelt as in the file."""
     kind, context, found = problem["type"], problem.get("ctx", {}), _short(problem["input"])
+    if "api_key_variable" in problem["loc"]:
+        found = "(hidden: it may be a key)"
     if kind == "value_error" and not problem["loc"]:
         return str(context["error"]).split("\n")
     key = _key(problem["loc"], values, kind == "missing")

@@ -21,7 +21,7 @@ def reliability(
     """Return correlations of scores with each reference quality (table ``reliability``).
 
     On the test split only, per task and pooled over tasks; constant scores or qualities give
-    null, never 0.
+    null, never 0. Outputs without a score are left out, and count in no n.
 
     Args:
         scores: table ``scores`` of all evaluators.
@@ -40,7 +40,8 @@ def reliability(
     by_task = pl.concat([test, test.with_columns(task=pl.lit("pooled"))])
     compared = dict(scales.select("evaluator", "compares_with").unique().iter_rows())
     rows = []
-    for (evaluator, task), group in by_task.group_by("evaluator", "task", maintain_order=True):
+    for (evaluator, task), outputs in by_task.group_by("evaluator", "task", maintain_order=True):
+        group = outputs.filter(pl.col("score").is_not_null())
         for reference in REFERENCE_METRICS:
             found = correlations(
                 group["score"],

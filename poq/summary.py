@@ -15,7 +15,7 @@ def summarize(
     """Return the summary of a run as text.
 
     Args:
-        tables: ``rewards``, ``quality`` and ``reliability``.
+        tables: ``rewards``, ``quality``, ``reliability`` and ``scores`` of all evaluators.
         references: the reference quality chosen for each task.
         confidence: coverage of the intervals, in (0, 1).
     """
@@ -25,6 +25,7 @@ def summarize(
         *_rewards(tables["rewards"], "evaluator"),
         *_quality(tables["quality"], references),
         *_reliability(tables["reliability"], references),
+        *_missing(tables["scores"]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -59,6 +60,21 @@ def _reliability(reliability: pl.DataFrame, references: Mapping[str, str]) -> It
             size = f"n = {row['n']} outputs of {row['n_prompts']} prompts"
             against = f"compares with {row['compares_with']}"
             yield f"  {row['evaluator']:<22} {_estimate(row, 'pearson')}   {size}, {against}"
+
+
+def _missing(scores: pl.DataFrame) -> Iterator[str]:
+    """Yield why scores are missing; nothing if none is."""
+    test = scores.filter(pl.col("split") == "test")
+    counts = (
+        test.filter(pl.col("missing").is_not_null())
+        .group_by("evaluator", "missing")
+        .len()
+        .sort("evaluator", "len", "missing", descending=[False, True, False])
+    )
+    if len(counts):
+        yield f"\nMissing scores, of {len(test) // test['evaluator'].n_unique()} outputs"
+    for evaluator, reason, count in counts.iter_rows():
+        yield f"  {evaluator:<22} {count:>7}   {reason}"
 
 
 def _estimate(row: Mapping[str, float | None], name: str) -> str:

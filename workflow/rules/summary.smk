@@ -25,6 +25,7 @@ rule summarize_run:
         rewards=table("rewards"),
         quality=table("quality"),
         reliability=table("reliability"),
+        scores=all_of_evaluators("scores"),
         # What the summary does not read, but comes before it: it marks the end of a run.
         config=results("config.yaml"),
         figures=expand(figure("{figure}"), figure=figures.names()),
