@@ -165,7 +165,7 @@ def raw_values(
                 raise PoqError(
                     f"the evaluator gave a value that is not finite for output {output[:80]!r}"
                 )
-        np.maximum.at(raw, list(rows), values)
+            raw[row] = max(raw[row], value) if missing[row] is None else np.nan
     return Verdicts(np.where(np.isneginf(raw), np.nan, raw), missing)
 
 

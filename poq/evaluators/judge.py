@@ -27,8 +27,9 @@ from poq.provenance import file_sha256
 from poq.resources import resource
 
 LOWEST, HIGHEST = 0, 10
-MAX_OUTPUT_TOKENS = 24
-"""Enough for the schema, with white space of a model's own choice."""
+MAX_OUTPUT_TOKENS = 16
+"""Enough for the schema. A small model may go on with white space, which the schema allows, until
+it is cut: what can be read whole before that is the answer all the same."""
 RESPONSE_FORMAT = {
     "type": "json_schema",
     "json_schema": {
@@ -51,7 +52,7 @@ class Settings(EvaluatorSettings):
     kind: Literal["judge"]
     endpoint: EndpointSettings = Field(description="The server that runs the model.")
     rubric: str = Field(
-        "resources/rubrics/support.txt", description="Template with $target and $output."
+        "resources/rubrics/grade.txt", description="Template with $target and $output."
     )
     max_target_characters: int | None = Field(
         None, ge=1, description="Characters of the target that the judge sees; all if left out."
@@ -155,18 +156,17 @@ def read_grade(answer: Answer) -> int:
     Raises:
         ValueError: it is anything else; the message is the reason.
     """
-    if answer.finish_reason == "length":
-        raise ValueError("the answer was cut")
     try:
-        values = json.loads(answer.content, object_pairs_hook=list)
+        values = json.loads(answer.content, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         raise ValueError("the answer is no JSON") from None
-    match values:
-        case [("score", grade)] if type(grade) is int:
-            if LOWEST <= grade <= HIGHEST:
-                return grade
-            raise ValueError(f"the grade is not in [{LOWEST}, {HIGHEST}]")
-    raise ValueError("the answer is no JSON object with a whole number as its score alone")
+    # Objects are tuples of pairs here, in which a key that occurs twice is seen; lists are lists.
+    if not (isinstance(values, tuple) and [key for key, _ in values] == ["score"]):
+        raise ValueError("the answer is no JSON object with a score alone")
+    grade = values[0][1]
+    if type(grade) is not int or not LOWEST <= grade <= HIGHEST:
+        raise ValueError(f"the grade is no whole number in [{LOWEST}, {HIGHEST}]")
+    return grade
 
 
 def _escaped(character: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import polars as pl
+
 from poq.summary import pooled_reference, summarize
 from tests.conftest import Frames
 
@@ -42,7 +44,15 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
         pearson_low=[0.25, None, 0.3],
         pearson_high=[0.75, None, 0.5],
     )
-    frames = {"rewards": rewards, "quality": quality, "reliability": reliability}
+    scores = frame(
+        "scores",
+        prompt_id=["1", "2", "3", "4"] * 2,
+        evaluator=["judge"] * 4 + ["constant"] * 4,
+        split=["test", "test", "test", "calibration"] * 2,
+        score=1.0,
+        missing=["cut", None, "cut", "cut"] + [None] * 4,
+    )
+    frames = {"rewards": rewards, "quality": quality, "reliability": reliability, "scores": scores}
     lines = summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()
     assert lines[0].startswith("Intervals are 95%")
     text = [" ".join(line.split()) for line in lines]
@@ -55,3 +65,6 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
     assert text.index("rich 0.500 [ 0.400, 0.600] n = 4") < text.index(
         "poor 0.250 [ 0.200, 0.300] n = 4"
     )
+    assert text[-2:] == ["Missing scores, of 3 outputs", "judge 2 cut"]
+    frames["scores"] = scores.with_columns(missing=pl.lit(None, pl.String))
+    assert "Missing" not in summarize(frames, {"qa": "token_f1"}, 0.95)
