@@ -223,8 +223,8 @@ def _unknown(key: str, found: str, known: Mapping[str, Any]) -> str:
 def _explain(problem: Any, values: Mapping[str, Any]) -> list[str]:
     """Return the messages of one pydantic error, with the key spelt as in the file."""
     kind, context, found = problem["type"], problem.get("ctx", {}), _short(problem["input"])
-    if "api_key_variable" in problem["loc"]:
-        found = "(hidden: it may be a key)"
+    if {"api_key_variable", "base_url"} & set(problem["loc"]):
+        found = "(hidden: it may hold a secret)"
     if kind == "value_error" and not problem["loc"]:
         return str(context["error"]).split("\n")
     key = _key(problem["loc"], values, kind == "missing")

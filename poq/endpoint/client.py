@@ -134,6 +134,10 @@ class Client:
                 raise
         return [found[digest(dict(body))] for body in bodies]
 
+    def connect(self) -> None:
+        """Do now what the first request would wait for: load the library, start the server."""
+        _ = self._http
+
     def _stop(self, waiting: Collection[Future[Any]]) -> None:
         """Send nothing more, and wait for what is in flight: it is paid for, and is kept."""
         self._stopped.set()

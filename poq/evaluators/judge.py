@@ -78,7 +78,8 @@ class JudgeScorer:
 
     @property
     def fresh(self) -> JudgeScorer:
-        """The same judge, which asks anew for what the cache holds."""
+        """The same judge, connected, which asks anew for what the cache holds."""
+        self.client.connect()
         return JudgeScorer(self.settings, self.client, self.rubric, fresh=True)
 
     def __call__(self, outputs: Sequence[str], targets: Sequence[str]) -> Verdicts:

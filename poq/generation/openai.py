@@ -49,7 +49,8 @@ class EndpointGenerator:
 
     @property
     def fresh(self) -> EndpointGenerator:
-        """The same node, which asks anew for what the cache holds."""
+        """The same node, connected, which asks anew for what the cache holds."""
+        self.client.connect()
         return EndpointGenerator(self.settings, self.serving, self.client, fresh=True)
 
     def batches(self, requests: Iterable[Request]) -> list[list[Request]]:
