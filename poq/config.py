@@ -45,6 +45,8 @@ _PATTERNS = {
     r"^[a-z0-9][a-z0-9._-]*$": "lower-case letters, digits, '.', '_' and '-', "
     "the first a letter or digit",
     r"^[0-9a-f]{64}$": "64 hexadecimal digits",
+    r"^https?://[^@]+$": "a URL that begins with http:// or https:// and holds no password",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
 }
 
 
@@ -148,9 +150,17 @@ class Config(Settings):
         usable = {"inference_nodes": self.models, "evaluators": self.models | self.trained_models}
         for section, models in usable.items():
             for name, entry in getattr(self, section).items():
-                model = getattr(entry, "model", None)
-                if model is not None and model not in models:
-                    problems.append(_unknown(f"{section}.{name}.model", model, models))
+                model, served = model_of(entry), hasattr(entry, "endpoint")
+                key = f"{section}.{name}.{'endpoint.serve' if served else 'model'}"
+                if model is None:
+                    continue
+                if model not in models or (served and model not in self.models):
+                    problems.append(_unknown(key, model, self.models if served else models))
+                elif model in self.models and self.models[model].keep_gguf != served:
+                    problems.append(
+                        f"{key}: found {model!r}, whose keep_gguf is {not served}; expected a "
+                        f"model with keep_gguf: {str(served).lower()}"
+                    )
         for name in self.simulation.evaluators or ():
             if name not in self.evaluators:
                 problems.append(_unknown("simulation.evaluators", name, self.evaluators))
@@ -216,6 +226,13 @@ class Config(Settings):
         return self.scoring.judge or next(iter(self._judges()), None)
 
 
+def model_of(entry: Any) -> str | None:
+    """Return the model folder, a key of ``models``, that a node or evaluator runs; None if none."""
+    endpoint = getattr(entry, "endpoint", None)
+    name: str | None = getattr(entry, "model", None) if endpoint is None else endpoint.serve
+    return name
+
+
 def load(values: Mapping[str, Any], where: str) -> Config:
     """Return the typed configuration.
 
@@ -271,6 +288,8 @@ def _unknown(key: str, found: str, known: Mapping[str, Any]) -> str:
 def _explain(problem: Any, values: Mapping[str, Any]) -> list[str]:
     """Return the messages of one pydantic error, with the key spelt as in the file."""
     kind, context, found = problem["type"], problem.get("ctx", {}), _short(problem["input"])
+    if {"api_key_variable", "base_url"} & set(problem["loc"]):
+        found = "(hidden: it may hold a secret)"
     if kind == "value_error" and not problem["loc"]:
         return str(context["error"]).split("\n")
     key = _key(problem["loc"], values, kind == "missing")

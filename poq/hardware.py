@@ -29,6 +29,11 @@ def use_threads(threads: int, *, alone: bool = False) -> None:
     torch.set_num_threads(threads)
 
 
+def threads() -> int:
+    """Return the number of threads that :func:`use_threads` gave this process; 1 before it."""
+    return int(os.environ.get("OMP_NUM_THREADS", "1"))
+
+
 def device() -> str:
     """Return "cuda" if there is a CUDA device, else "cpu"."""
     import torch

@@ -21,6 +21,7 @@ from poq.schema import TABLES
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "numpy",
+    "openai",
     "polars",
     "pyarrow",
     "rouge-score",
@@ -28,6 +29,7 @@ PACKAGES = (
     "sentence-transformers",
     "torch",
     "transformers",
+    "xllamacpp",
 )
 
 

@@ -231,9 +231,12 @@ _TABLES = [
             TASK,
             Column("split", STRING, "split of the prompt", values=SPLITS),
             Column("raw", FLOAT, "value on the evaluator's own scale, maximum over references; "
-                   "null for an empty output, which is not shown to the evaluator", nullable=True),
-            Column("score", FLOAT, "score on the common scale; 0 for an empty output",
-                   low=0, high=10),
+                   "null for an empty output, which is not shown to the evaluator, and where the "
+                   "score is missing", nullable=True),
+            Column("score", FLOAT, "score on the common scale; 0 for an empty output; null where "
+                   "it is missing", low=0, high=10, nullable=True),
+            Column("missing", STRING, "why the evaluator gave no score; null where it gave one",
+                   nullable=True),
         ],
     ),
     Table(
@@ -292,7 +295,8 @@ _TABLES = [
             PROMPT_ID,
             TASK,
             MODEL,
-            Column("consensus", FLOAT, "consensus of the sampled scores", low=0, high=10),
+            Column("consensus", FLOAT, "consensus of the sampled scores: K, or fewer where fewer "
+                   "evaluators scored the output", low=0, high=10),
         ],
     ),
     Table(

@@ -12,10 +12,19 @@ from numpy.typing import NDArray
 
 from poq import kinds
 from poq.errors import PoqError
-from poq.evaluators.base import EvaluatorSettings, FixedScale, Scale, Scorer, Target
+from poq.evaluators.base import (
+    AnyScorer,
+    EvaluatorSettings,
+    FixedScale,
+    Scale,
+    Target,
+    Verdicts,
+)
+from poq.streams import stream
 from poq.tables import with_prompts
 
 MIDPOINT = 5.0
+NOT_SAMPLED = "not in the evaluator's sample"
 
 
 def score_outputs(
@@ -25,11 +34,13 @@ def score_outputs(
     prompts: pl.DataFrame,
     outputs: pl.DataFrame,
     device: str,
+    seed: int,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return an evaluator's scores of all outputs and the scales that they are on.
 
     An empty output is not shown to the evaluator: its raw value is null and its score 0, since a
-    network pays nothing for nothing.
+    network pays nothing for nothing. An output that the evaluator fails to score, or that is of
+    no prompt of its ``sample``, has no score, and a reason instead.
 
     Args:
         evaluator: name of the evaluator.
@@ -38,15 +49,30 @@ def score_outputs(
         prompts: table ``prompts``.
         outputs: table ``outputs`` of one or several nodes.
         device: "cpu" or "cuda".
+        seed: the run's seed, which draws the sample.
 
     Returns:
         Tables ``scores`` and ``scales``.
     """
     settings, scorer = load_evaluator(values, folder, device)
     rows = with_prompts(outputs, prompts).sort("prompt_id", "model")
-    raw = raw_values(scorer, rows["output"].to_list(), targets(rows, settings.compares_with))
-    scored = rows.select("prompt_id", "model", "task", "split").with_columns(
-        pl.lit(evaluator).alias("evaluator"), pl.Series("raw", raw, nan_to_null=True)
+    sampled = sampled_prompts(prompts, settings.sample, seed)
+    shown = rows.filter(pl.col("prompt_id").is_in(sampled))
+    raw, missing = raw_values(
+        scorer, shown["output"].to_list(), targets(shown, settings.compares_with)
+    )
+    keys = ["prompt_id", "model"]
+    found = shown.select(keys).with_columns(
+        pl.Series("raw", raw, nan_to_null=True), pl.Series("missing", missing, pl.String)
+    )
+    scored = (
+        rows.select(*keys, "task", "split", pl.lit(evaluator).alias("evaluator"))
+        .join(found, on=keys, how="left", validate="1:1", maintain_order="left")
+        .with_columns(
+            missing=pl.when(pl.col("prompt_id").is_in(sampled))
+            .then("missing")
+            .otherwise(pl.lit(NOT_SAMPLED))
+        )
     )
     scales = pl.DataFrame(
         [
@@ -64,15 +90,32 @@ def score_outputs(
         scales.select("task", "low", "high"), on="task", validate="m:1", maintain_order="left"
     )
     score = to_scores(*(joined[name].to_numpy() for name in ("raw", "low", "high")))
-    return scored.with_columns(pl.Series("score", score)), scales
+    given = pl.when(pl.col("missing").is_null()).then(pl.Series("score", score))
+    return scored.with_columns(score=given), scales
+
+
+def sampled_prompts(prompts: pl.DataFrame, sample: int | None, seed: int) -> list[str]:
+    """Return the prompts that an evaluator scores: all, or ``sample`` of each task's test split.
+
+    Fewer if the split has fewer. The draw does not depend on the evaluator, so that two of them
+    are compared on the same prompts.
+    """
+    if sample is None:
+        return prompts["prompt_id"].to_list()
+    test = prompts.filter(pl.col("split") == "test").sort("prompt_id")
+    drawn: list[str] = []
+    for (task,), group in test.group_by("task", maintain_order=True):
+        order = stream(seed, "evaluator sample", str(task)).permutation(len(group))
+        drawn += group["prompt_id"].gather(order[:sample]).to_list()
+    return drawn
 
 
 def load_evaluator(
     values: Mapping[str, Any], folder: Path | None, device: str
-) -> tuple[EvaluatorSettings, Scorer]:
+) -> tuple[EvaluatorSettings, AnyScorer]:
     """Return an evaluator's typed settings and the loaded scorer; see :func:`score_outputs`."""
     settings: EvaluatorSettings = kinds.settings("poq.evaluators", values)
-    scorer: Scorer = kinds.load("poq.evaluators", values["kind"]).load(settings, folder, device)
+    scorer: AnyScorer = kinds.load("poq.evaluators", values["kind"]).load(settings, folder, device)
     return settings, scorer
 
 
@@ -94,11 +137,12 @@ def targets(rows: pl.DataFrame, compares_with: Target) -> list[list[str]]:
 
 
 def raw_values(
-    scorer: Scorer, outputs: Sequence[str], targets: Sequence[Sequence[str]]
-) -> NDArray[np.float64]:
+    scorer: AnyScorer, outputs: Sequence[str], targets: Sequence[Sequence[str]]
+) -> Verdicts:
     """Return the raw value of each output, maximum over its targets, shape (n,).
 
-    NaN for an empty output.
+    NaN for an empty output, for no reason; and for one that the evaluator failed to compare with
+    any of its targets, since the maximum over the others may be too low.
 
     Raises:
         PoqError: the evaluator gave a value that is not finite.
@@ -110,14 +154,23 @@ def raw_values(
         if output.strip()
     ]
     raw = np.full(len(outputs), -np.inf)
+    missing: list[str | None] = [None] * len(outputs)
     if pairs:
         rows, shown, compared = zip(*pairs, strict=True)
-        values = scorer(shown, compared)
-        if not np.isfinite(values).all():
-            bad = shown[int(np.argmin(np.isfinite(values)))]
-            raise PoqError(f"the evaluator gave a value that is not finite for output {bad[:80]!r}")
-        np.maximum.at(raw, list(rows), values)
-    return np.where(np.isneginf(raw), np.nan, raw)
+        values, reasons = _verdicts(scorer(shown, compared))
+        for row, output, value, reason in zip(rows, shown, values, reasons, strict=True):
+            if reason is not None:
+                missing[row] = reason
+            elif not np.isfinite(value):
+                raise PoqError(
+                    f"the evaluator gave a value that is not finite for output {output[:80]!r}"
+                )
+            raw[row] = max(raw[row], value) if missing[row] is None else np.nan
+    return Verdicts(np.where(np.isneginf(raw), np.nan, raw), missing)
+
+
+def _verdicts(given: NDArray[np.float64] | Verdicts) -> Verdicts:
+    return given if isinstance(given, Verdicts) else Verdicts(given, [None] * len(given))
 
 
 def fit_scale(scored: pl.DataFrame, scale: Scale) -> dict[str, float | int]:

@@ -15,7 +15,8 @@ def summarize(
     """Return the summary of a run as text.
 
     Args:
-        tables: ``rewards``, ``quality``, ``reliability`` and ``findings``.
+        tables: ``rewards``, ``quality``, ``reliability``, ``findings`` and ``scores`` of all
+            evaluators.
         references: the reference quality chosen for each task.
         confidence: coverage of the intervals, in (0, 1).
     """
@@ -25,6 +26,7 @@ def summarize(
         *_rewards(tables["rewards"], "evaluator"),
         *_quality(tables["quality"], references),
         *_reliability(tables["reliability"], references),
+        *_missing(tables["scores"]),
         *_findings(tables["findings"]),
     ]
     return "\n".join(lines) + "\n"
@@ -67,6 +69,21 @@ def _findings(findings: pl.DataFrame) -> Iterator[str]:
     for row in findings.to_dicts():
         ours = "" if row["ours"] is None else f"ours {_estimate(row, 'ours').strip()}   "
         yield f"  {row['finding']:<38} {row['published']:<22} {ours}{row['verdict']}"
+
+
+def _missing(scores: pl.DataFrame) -> Iterator[str]:
+    """Yield why scores are missing; nothing if none is."""
+    test = scores.filter(pl.col("split") == "test")
+    counts = (
+        test.filter(pl.col("missing").is_not_null())
+        .group_by("evaluator", "missing")
+        .len()
+        .sort("evaluator", "len", "missing", descending=[False, True, False])
+    )
+    if len(counts):
+        yield f"\nMissing scores, of {len(test) // test['evaluator'].n_unique()} outputs"
+    for evaluator, reason, count in counts.iter_rows():
+        yield f"  {evaluator:<22} {count:>7}   {reason}"
 
 
 def _estimate(row: Mapping[str, float | None], name: str) -> str:

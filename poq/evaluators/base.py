@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,22 @@ class EvaluatorSettings(Settings):
         description="What the output is compared with; 'reference' has no place in a live network."
     )
     scale: Scale = Field(description="How the raw value maps to the score in [0, 10].")
+    sample: int | None = Field(
+        None,
+        ge=2,
+        description="Prompts of each task's test split whose outputs are scored, for an evaluator "
+        "that is too dear for all; all prompts of both splits if left out.",
+    )
+
+    @model_validator(mode="after")
+    def _sampled(self) -> EvaluatorSettings:
+        if self.sample is not None and self.scale.method == "fitted":
+            raise ValueError("expected no sample with a fitted scale, which needs all prompts")
+        return self
+
+    def files(self) -> list[str]:
+        """Return the files that the evaluator reads, as they stand in the configuration."""
+        return []
 
     @property
     def architecture(self) -> str:
@@ -64,6 +80,16 @@ class EncoderSettings(EvaluatorSettings):
 
     model: str = Field(description="Name of a model folder, a key of `models`.")
     batch_size: int = Field(16, ge=1, description="Texts or pairs in one forward pass.")
+
+
+class Verdicts(NamedTuple):
+    """Raw values of an evaluator that may fail to score an output.
+
+    ``values`` has shape (n,) and NaN where ``missing`` says why there is none.
+    """
+
+    values: NDArray[np.float64]
+    missing: list[str | None]
 
 
 class Scorer(Protocol):
@@ -93,9 +119,24 @@ class NetworkScorer:
         return ModelSize(parameters(self.network), weight_bytes(self.network))
 
 
+class FallibleScorer(Protocol):
+    """A loaded evaluator that may fail to score an output.
+
+    One that takes values from a cache has an attribute ``fresh``, the same scorer without it,
+    which is what costs are measured on.
+    """
+
+    def __call__(self, outputs: Sequence[str], targets: Sequence[str]) -> Verdicts:
+        """Return raw values, and where there is none the reason; see :class:`Scorer`."""
+        ...
+
+
+AnyScorer: TypeAlias = Scorer | FallibleScorer
+
+
 class Loader(Protocol):
     """The ``load`` function of a kind module."""
 
-    def __call__(self, settings: EvaluatorSettings, folder: Path | None, device: str) -> Scorer:
+    def __call__(self, settings: EvaluatorSettings, folder: Path | None, device: str) -> AnyScorer:
         """Return the scorer; ``folder`` is the model's folder, None for kinds without one."""
         ...

@@ -91,7 +91,11 @@ class Completion(NamedTuple):
 
 
 class Generator(Protocol):
-    """A loaded inference node."""
+    """A loaded inference node.
+
+    One that takes completions from a cache has an attribute ``fresh``, the same node without it,
+    which is what costs are measured on.
+    """
 
     def batches(self, requests: Iterable[Request]) -> list[list[Request]]:
         """Return the batches, each of one task, in which requests are to be generated."""

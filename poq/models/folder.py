@@ -1,7 +1,8 @@
-"""Turns any source into one local folder in the hub's layout, with safetensors and a manifest.
+"""Turns any source into one local folder in the hub's layout, with weights and a manifest.
 
-Only configuration, tokenizer and safetensors (or GGUF, which is dequantised once) are taken:
-formats that can run code when they are loaded (pickle, Python files) never enter the folder.
+Only configuration, tokenizer and safetensors (or GGUF, which is dequantised once unless it is to
+be kept) are taken: formats that can run code when they are loaded (pickle, Python files) never
+enter the folder.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ def _fetch(source: Mapping[str, Any], manifest: str | Path) -> None:
     origin = kinds.load("poq.models", settings.kind).collect(settings, building)
     weights = sorted(building.rglob("*.safetensors"))
     quantized = sorted(building.rglob("*.gguf"))
-    if not weights and len(quantized) == 1:
+    if settings.keep_gguf:
+        if len(quantized) != 1:
+            raise PoqError(f"model {dict(source)}: found {len(quantized)} GGUF files; expected one")
+    elif not weights and len(quantized) == 1:
         dequantize(quantized[0])
     elif not weights:
         raise PoqError(

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from poq.errors import PoqError
 from poq.models.folder import PATTERNS
-from poq.settings import Settings as BaseSettings
+from poq.models.source import SourceSettings
 
 
-class Settings(BaseSettings):
+class Settings(SourceSettings):
     """A local folder."""
 
     kind: Literal["local"]

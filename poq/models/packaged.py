@@ -19,6 +19,7 @@ from pydantic import Field
 
 from poq.errors import PoqError
 from poq.models.folder import check_sha256
+from poq.models.source import SourceSettings
 from poq.settings import Settings as BaseSettings
 
 
@@ -31,7 +32,7 @@ class PackagedFile(BaseSettings):
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Checksum of the joined file.")
 
 
-class Settings(BaseSettings):
+class Settings(SourceSettings):
     """Files of one or several packages."""
 
     kind: Literal["packaged"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from poq.generation.base import Generator, Request, requests
-from poq.profiling.measure import Call
+from poq.profiling.measure import Call, fresh
 
 
 def generation_calls(generator: Generator, prompts: pl.DataFrame, batch: int) -> list[Call]:
@@ -15,12 +15,13 @@ def generation_calls(generator: Generator, prompts: pl.DataFrame, batch: int) ->
 
     The node makes its own batches of the ``batch`` requests, which are the middle ones of all
     prompts of the task in the order in which it would generate them: neighbours in length, as in a
-    whole run.
+    whole run. A node that keeps answers is asked anew.
     """
+    timed = fresh(generator)
 
     def call(chosen: Sequence[Request], batches: Sequence[list[Request]]) -> Call:
         def run() -> int | None:
-            completions = [done for batch in batches for done in generator.complete(batch)]
+            completions = [done for batch in batches for done in timed.complete(batch)]
             tokens = [done.output_tokens for done in completions if done.output_tokens is not None]
             return sum(tokens) if tokens else None
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from itertools import cycle, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
 
 from poq import hardware
 from poq.models.size import ModelSize
 from poq.streams import stream
+
+T = TypeVar("T")
 
 
 class Call(NamedTuple):
@@ -24,6 +26,12 @@ class Call(NamedTuple):
     task: str
     run: Callable[[], int | None]
     batch: int = 1
+
+
+def fresh(node: T) -> T:
+    """Return a node that answers every request anew; the node itself if it has no cache."""
+    anew: T = getattr(node, "fresh", node)
+    return anew
 
 
 def reported_prompts(prompts: pl.DataFrame) -> pl.DataFrame:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import polars as pl
 
-from poq.evaluators.base import Scorer, Target
-from poq.profiling.measure import Call
+from poq.evaluators.base import AnyScorer, Target
+from poq.profiling.measure import Call, fresh
 from poq.scoring import raw_values, targets
 from poq.streams import stream
 from poq.tables import with_prompts
 
 
 def scoring_calls(
-    scorer: Scorer,
+    scorer: AnyScorer,
     compares_with: Target,
     prompts: pl.DataFrame,
     outputs: pl.DataFrame,
@@ -21,15 +21,17 @@ def scoring_calls(
 ) -> list[Call]:
     """Return the calls that score each output, and one of ``batch`` for each task, drawn by seed.
 
-    Empty outputs are left out. The evaluator makes its own batches of the texts or pairs.
+    Empty outputs are left out. The evaluator makes its own batches of the texts or pairs; one that
+    keeps answers is asked anew.
     """
+    timed = fresh(scorer)
     rows = with_prompts(outputs.filter(pl.col("output") != ""), prompts)
 
     def call(chosen: pl.DataFrame) -> Call:
         texts, compared = chosen["output"].to_list(), targets(chosen, compares_with)
 
         def run() -> None:
-            raw_values(scorer, texts, compared)
+            raw_values(timed, texts, compared)
 
         return Call(chosen["prompt_id"][0], chosen["task"][0], run, len(chosen))
 

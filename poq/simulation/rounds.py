@@ -31,6 +31,9 @@ def simulate(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Run PoQ rounds over the logged scores of the test split.
 
+    An evaluator that has no score for an output is not drawn for it: the K evaluators are drawn
+    among those that have one, and are fewer than K where fewer have.
+
     Args:
         scores: table ``scores`` of all evaluators in the pool.
         pool: names of the evaluator nodes.
@@ -43,16 +46,15 @@ def simulate(
         Tables ``rounds`` and ``ratings``.
 
     Raises:
-        PoqError: an evaluator of the pool has no score for an output.
+        PoqError: an evaluator of the pool lacks the row of an output, or no evaluator scored it.
     """
-    wide = (
-        scores.filter((pl.col("split") == "test") & pl.col("evaluator").is_in(pool))
-        .pivot("evaluator", index=["prompt_id", "task", "model"], values="score")
-        .sort("prompt_id", "model")
+    logged = scores.filter((pl.col("split") == "test") & pl.col("evaluator").is_in(pool))
+    wide = logged.pivot("evaluator", index=["prompt_id", "task", "model"], values="score").sort(
+        "prompt_id", "model"
     )
     prompts, models = wide["prompt_id"].unique(), wide["model"].unique()
-    if wide.width < 3 + len(pool) or sum(wide.null_count().row(0)):
-        raise PoqError("scores: an evaluator of the pool has no score for some outputs")
+    if len(logged) != len(wide) * len(pool):
+        raise PoqError("scores: an evaluator of the pool lacks some outputs")
     if len(wide) != len(prompts) * len(models):
         raise PoqError(
             f"scores: {len(wide)} outputs of the test split; expected one of each of "
@@ -61,20 +63,30 @@ def simulate(
     rng = stream(seed, "simulation")
     output = rng.integers(len(prompts), size=rounds) * len(models)
     output += rng.integers(len(models), size=rounds)
+    values = wide.select(pl.col(pool).cast(pl.Float64)).to_numpy()
+    if (unscored := np.isnan(values).all(axis=1)).any():
+        prompt_id, model = wide.select("prompt_id", "model").row(int(np.argmax(unscored)))
+        raise PoqError(f"scores: no evaluator scored the output of {model} for {prompt_id}")
     # The K smallest of independent uniform keys are a uniform sample without replacement.
-    keys = rng.random((rounds, len(pool)))
+    keys = np.where(np.isnan(values[output]), np.inf, rng.random((rounds, len(pool))))
     sampled = np.argsort(keys, axis=1)[:, :evaluators_per_round]
-    given = wide.select(pool).to_numpy()[output[:, None], sampled]
+    given = values[output[:, None], sampled]
+    drawn = ~np.isnan(given)
     rule = kinds.load("poq.consensus", consensus["kind"])
-    agreed = rule.consensus(given, kinds.settings("poq.consensus", consensus))
+    settings = kinds.settings("poq.consensus", consensus)
+    agreed = np.empty(rounds)
+    counts = drawn.sum(axis=1)
+    for count in np.unique(counts):
+        # Those without a score sort last.
+        agreed[counts == count] = rule.consensus(given[counts == count, :count], settings)
     index = np.arange(rounds)
     played = wide.select("prompt_id", "task", "model")[output]
     ratings = pl.DataFrame(
         {
-            "round": np.repeat(index, evaluators_per_round),
-            "evaluator": np.asarray(pool)[sampled.ravel()],
-            "score": given.ravel(),
-            "deviation": (np.abs(given - agreed[:, None]) / 10).ravel(),
+            "round": np.repeat(index, counts),
+            "evaluator": np.asarray(pool)[sampled[drawn]],
+            "score": given[drawn],
+            "deviation": np.abs(given - agreed[:, None])[drawn] / 10,
         }
     )
     return played.with_columns(pl.Series("round", index), pl.Series("consensus", agreed)), ratings

@@ -400,3 +400,43 @@ def test_a_file_that_is_no_configuration_is_refused(
         path.write_bytes(content)
     with pytest.raises(PoqError, match=r"my\.yaml: " + message):
         config.load_file(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "evaluators/smollm2-judge/endpoint/serve",
+            "nothing",
+            "evaluators.smollm2-judge.endpoint.serve: found 'nothing'; expected one of smollm2",
+        ),
+        (
+            "inference_nodes/smollm2-q4/endpoint/serve",
+            "smollm2-135m-instruct",
+            "inference_nodes.smollm2-q4.endpoint.serve: found 'smollm2-135m-instruct', whose "
+            "keep_gguf is False; expected a model with keep_gguf: true",
+        ),
+        (
+            "inference_nodes/smollm2-bf16/model",
+            "smollm2-135m-instruct-q4",
+            "inference_nodes.smollm2-bf16.model: found 'smollm2-135m-instruct-q4', whose "
+            "keep_gguf is True; expected a model with keep_gguf: false",
+        ),
+        (
+            "evaluators/smollm2-judge/endpoint",
+            {"model": "m", "base_url": "http://me:password@host/v1"},
+            "endpoint.base_url: found (hidden: it may hold a secret); expected a URL",
+        ),
+        (
+            "evaluators/smollm2-judge/endpoint",
+            {"model": "m", "api_key_variable": "sk-secret"},
+            "endpoint.api_key_variable: found (hidden: it may hold a secret); expected the name",
+        ),
+    ],
+)
+def test_endpoints_are_checked(change: Change, path: str, value: Any, message: str) -> None:
+    with pytest.raises(PoqError) as error:
+        config.load(change(path, value), "my.yaml")
+    assert message in str(error.value)
+    assert "password@" not in str(error.value)
+    assert "sk-secret" not in str(error.value)

@@ -32,7 +32,9 @@ LOADED_BY_KIND = {
 def packages(environment: Path) -> dict[str, str]:
     """Return PyPI name -> version of an environment's pins."""
     entries = yaml.safe_load(environment.read_text())["dependencies"]
-    pinned = (re.fullmatch(r"([a-z0-9_-]+)=([0-9.]+)", entry) for entry in entries)
+    by_pip = [pin for entry in entries if isinstance(entry, dict) for pin in entry["pip"]]
+    texts = [entry for entry in entries if isinstance(entry, str)] + by_pip
+    pinned = (re.fullmatch(r"([a-z0-9_-]+)={1,2}([0-9.]+)", text) for text in texts)
     found = {match[1].replace("_", "-"): match[2] for match in pinned if match}
     found.pop("python")
     return {CONDA_TO_PYPI.get(name, name): version for name, version in found.items()}

@@ -159,3 +159,18 @@ def test_the_result_fulfils_its_contract(evidence: dict[str, pl.DataFrame], tmp_
     found = estimate(evidence, 1)
     tables.write(found, "reliability", tmp_path / "reliability.parquet", {})
     assert len(tables.read("reliability", tmp_path / "reliability.parquet")) == len(found)
+
+
+def test_outputs_without_a_score_count_in_no_n(evidence: dict[str, pl.DataFrame]) -> None:
+    gone = (pl.col("evaluator") == "varied") & pl.col("prompt_id").is_in(["q3", "q4"])
+    none = (pl.col("evaluator") == "flat") & (pl.col("task") == "qa")
+    evidence["scores"] = evidence["scores"].with_columns(
+        score=pl.when(~(gone | none)).then("score")
+    )
+    found = rows(evidence)
+    row = found["varied", "qa", "token_f1"]
+    # ranks 2 1 3 against 1 2 3: rho 1 - 6 * 2 / 24 = 0.5
+    assert (row["n"], row["n_prompts"], row["spearman"]) == (3, 3, pytest.approx(0.5))
+    assert found["varied", "pooled", "token_f1"]["n"] == 8
+    empty = found["flat", "qa", "token_f1"]
+    assert (empty["n"], empty["n_prompts"], empty["pearson"]) == (0, 0, None)

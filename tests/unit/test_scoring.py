@@ -6,11 +6,19 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from poq import tables
+from poq import kinds, tables
 from poq.errors import PoqError
-from poq.evaluators.base import FittedScale, FixedScale, Target
-from poq.scoring import fit_scale, raw_values, score_outputs, targets, to_scores
+from poq.evaluators.base import FittedScale, FixedScale, Target, Verdicts
+from poq.scoring import (
+    fit_scale,
+    raw_values,
+    sampled_prompts,
+    score_outputs,
+    targets,
+    to_scores,
+)
 from tests.conftest import Frames
 
 nan, inf = float("nan"), float("inf")
@@ -52,7 +60,7 @@ def test_scores_on_a_fixed_scale(
     prompts: pl.DataFrame, outputs: pl.DataFrame, tmp_path: Path
 ) -> None:
     values = lexical("reference", FIXED)
-    scores, scales = score_outputs("lex", values, None, prompts, outputs, "cpu")
+    scores, scales = score_outputs("lex", values, None, prompts, outputs, "cpu", 1)
     tables.write(scores, "scores", tmp_path / "scores.parquet", {})
     tables.write(scales, "scales", tmp_path / "scales.parquet", {})
     found = tables.read("scores", tmp_path / "scores.parquet")
@@ -77,7 +85,7 @@ def test_scores_on_a_scale_fitted_on_the_calibration_split(
     prompts: pl.DataFrame, outputs: pl.DataFrame
 ) -> None:
     values = lexical("reference", FITTED)
-    scores, scales = score_outputs("lex", values, None, prompts, outputs, "cpu")
+    scores, scales = score_outputs("lex", values, None, prompts, outputs, "cpu", 1)
     # qa: raw 2/3 and 1/2 (the empty output counts not); the test's 1/4 is below them.
     # summarization has no calibration prompt, and so nothing to be fitted on.
     assert scales.sort("task").select("task", "low", "high", "n").rows() == [
@@ -92,7 +100,7 @@ def test_scores_on_a_scale_fitted_on_the_calibration_split(
 
 def test_all_outputs_empty(prompts: pl.DataFrame, outputs: pl.DataFrame) -> None:
     silent = outputs.with_columns(output=pl.lit(""))
-    scores, scales = score_outputs("e", lexical("context", FITTED), None, prompts, silent, "cpu")
+    scores, scales = score_outputs("e", lexical("context", FITTED), None, prompts, silent, "cpu", 1)
     assert scores["raw"].to_list() == [None] * 5
     assert scores["score"].to_list() == [0] * 5
     assert scales["n"].to_list() == [0, 0]
@@ -103,7 +111,7 @@ def test_an_output_without_its_prompt_is_refused(
 ) -> None:
     astray = outputs.with_columns(pl.col("prompt_id").replace("b", "astray"))
     with pytest.raises(PoqError, match="astray"):
-        score_outputs("e", lexical("context", FIXED), None, prompts, astray, "cpu")
+        score_outputs("e", lexical("context", FIXED), None, prompts, astray, "cpu", 1)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +142,67 @@ class Recorder:
 def test_raw_value_is_the_best_over_targets_and_empty_outputs_are_not_shown() -> None:
     scorer = Recorder()
     found = raw_values(scorer, ["x", " \n", "y"], [["a", "bb"], ["cccc"], ["d"]])
-    np.testing.assert_array_equal(found, [-1, nan, -2])
+    np.testing.assert_array_equal(found.values, [-1, nan, -2])
+    assert found.missing == [None] * 3
     assert scorer.shown == [("x", "a"), ("x", "bb"), ("y", "d")]
+
+
+def fails_on_b(outputs: Sequence[str], targets: Sequence[str]) -> Verdicts:
+    """Score 7 whatever is not compared with "b"."""
+    return Verdicts(
+        np.array([nan if target == "b" else 7.0 for target in targets]),
+        ["no answer" if target == "b" else None for target in targets],
+    )
+
+
+def test_a_value_is_missing_if_it_is_for_one_of_its_targets() -> None:
+    found = raw_values(fails_on_b, ["x", "y", "z", ""], [["a", "b"], ["b"], ["a"], ["b"]])
+    np.testing.assert_array_equal(found.values, [nan, nan, 7, nan])
+    assert found.missing == ["no answer", "no answer", None, None]
+
+
+def test_a_value_that_is_not_finite_is_an_error_unless_it_is_missing() -> None:
+    with pytest.raises(PoqError, match="not finite for output 'x'"):
+        raw_values(lambda outputs, targets: np.array([nan]), ["x"], [["a"]])
+
+
+def test_sampled_evaluator_scores_prompts_of_the_test_split_alone(
+    frame: Frames, outputs: pl.DataFrame, prompts: pl.DataFrame, tmp_path: Path
+) -> None:
+    more = frame("prompts", prompt_id=["d", "e"], task="qa", context="elm", split="test")
+    given = frame("outputs", prompt_id=["d", "e"], model="m", output=["", "elm"])
+    values = lexical("context", FIXED) | {"sample": 2}
+    scores, _ = score_outputs(
+        "lex", values, None, pl.concat([prompts, more]), pl.concat([outputs, given]), "cpu", 1
+    )
+    tables.write(scores, "scores", tmp_path / "scores.parquet", {})
+    kept = scores.filter(pl.col("missing").is_null())
+    # c, d and e are qa's test prompts, of which two are drawn; s is the only one of its task.
+    assert len(kept) == 3
+    assert set(kept["prompt_id"]) < {"c", "d", "e", "s"}
+    assert "s" in set(kept["prompt_id"])
+    others = scores.filter(pl.col("missing").is_not_null())
+    assert others.select("score", "raw").null_count().row(0) == (len(others),) * 2
+    assert others["missing"].unique().to_list() == ["not in the evaluator's sample"]
+
+
+def test_samples_are_seeded_and_shared(frame: Frames) -> None:
+    prompts = frame("prompts", prompt_id=[f"p{i}" for i in range(40)], task="qa", split="test")
+    drawn = sampled_prompts(prompts, 5, 1)
+    assert len(set(drawn)) == 5
+    assert drawn == sampled_prompts(prompts.reverse(), 5, 1) != sampled_prompts(prompts, 5, 2)
+    assert set(drawn) < set(sampled_prompts(prompts, 9, 1))
+    assert sampled_prompts(prompts, None, 1) == prompts["prompt_id"].to_list()
+
+
+def test_sample_needs_a_fixed_scale() -> None:
+    with pytest.raises(ValidationError, match="fitted scale, which needs all prompts"):
+        kinds.settings("poq.evaluators", lexical("context", FITTED) | {"sample": 2})
 
 
 def test_an_evaluator_is_not_run_on_nothing() -> None:
     scorer = Recorder()
-    np.testing.assert_array_equal(raw_values(scorer, ["", " "], [["a"], ["b"]]), [nan, nan])
+    np.testing.assert_array_equal(raw_values(scorer, ["", " "], [["a"], ["b"]]).values, [nan, nan])
     assert scorer.shown == []
 
 

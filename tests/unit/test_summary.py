@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import polars as pl
+
 from poq.summary import pooled_reference, summarize
 from tests.conftest import Frames
 
@@ -51,11 +53,20 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
         ours_high=[0.8, None],
         verdict=["agrees", "not measured"],
     )
+    scores = frame(
+        "scores",
+        prompt_id=["1", "2", "3", "4"] * 2,
+        evaluator=["judge"] * 4 + ["constant"] * 4,
+        split=["test", "test", "test", "calibration"] * 2,
+        score=1.0,
+        missing=["cut", None, "cut", "cut"] + [None] * 4,
+    )
     frames = {
         "rewards": rewards,
         "quality": quality,
         "reliability": reliability,
         "findings": findings,
+        "scores": scores,
     }
     lines = summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()
     assert lines[0].startswith("Intervals are 95%")
@@ -71,3 +82,7 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
     )
     assert "bi-encoder 0.66 ours 0.700 [ 0.600, 0.800] agrees" in text
     assert "ratio about 7 not measured" in text
+    start = text.index("Missing scores, of 3 outputs")
+    assert text[start + 1] == "judge 2 cut"
+    frames["scores"] = scores.with_columns(missing=pl.lit(None, pl.String))
+    assert "Missing" not in summarize(frames, {"qa": "token_f1"}, 0.95)

@@ -13,12 +13,19 @@ def needed():
     """Return the entries of the configuration that the jobs to come need, by key."""
     entries = {}
     for job in workflow.dag.needrun_jobs():
-        if job.rule.name == "fetch_model":
-            folder = job.wildcards.folder
+        name, wildcards = job.rule.name, job.wildcards
+        if name == "fetch_model":
+            folder = wildcards.folder
             entries[f"models.{folder}"] = ("poq.models", cfg.models[folder])
-        elif job.rule.name == "build_prompts":
-            for name, task in cfg.tasks.items():
-                entries[f"tasks.{name}.source"] = ("poq.corpus", task.source)
+        elif name == "build_prompts":
+            for task, settings in cfg.tasks.items():
+                entries[f"tasks.{task}.source"] = ("poq.corpus", settings.source)
+        elif name in ("generate_outputs", "profile_node"):
+            node = cfg.inference_nodes[wildcards.model]
+            entries[f"inference_nodes.{wildcards.model}"] = ("poq.generation", node)
+        elif name in ("score_outputs", "profile_evaluator"):
+            evaluator = cfg.evaluators[wildcards.evaluator]
+            entries[f"evaluators.{wildcards.evaluator}"] = ("poq.evaluators", evaluator)
     return entries
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from poq import config as configuration
-from poq import errors, figures, findings, kinds, provenance, schema
+from poq import errors, figures, findings, kinds, provenance, resources, schema
 
 ROOT = Path(workflow.basedir)
 
@@ -66,8 +66,8 @@ def figure(name, suffix="svg"):
 
 
 def resource(path):
-    """Return a template or example: of the working directory, else the project's."""
-    return relative(path if Path(path).exists() else ROOT / path)
+    """Return a template, example or rubric: of the working directory, else the project's."""
+    return relative(resources.resource(path))
 
 
 def relative(path):
@@ -95,13 +95,18 @@ def manifest(name):
 
 def manifest_of(entry):
     """Return the manifest that a node or evaluator needs, as a list; empty without a model."""
-    name = getattr(entry, "model", None)
+    name = configuration.model_of(entry)
     return [manifest(name)] if name else []
+
+
+def files_of(evaluator):
+    """Return the files that an evaluator reads."""
+    return [resource(path) for path in evaluator.files()]
 
 
 def source_of(entry):
     """Return where the model of a node or evaluator comes from; None without a model."""
-    name = getattr(entry, "model", None)
+    name = configuration.model_of(entry)
     if name in cfg.trained_models:
         return training_of(name)
     return dump(cfg.models[name]) if name else None

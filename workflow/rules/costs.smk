@@ -44,6 +44,7 @@ rule profile_evaluator:
         prompts=table("prompts"),
         outputs=all_outputs(),
         model=lambda wildcards: manifest_of(cfg.evaluators[wildcards.evaluator]),
+        files=lambda wildcards: files_of(cfg.evaluators[wildcards.evaluator]),
     output:
         table("profile", kind="evaluator").replace("{node}", "{evaluator}"),
     log:

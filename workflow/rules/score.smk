@@ -23,6 +23,7 @@ rule score_outputs:
         prompts=table("prompts"),
         outputs=all_outputs(),
         model=lambda wildcards: manifest_of(cfg.evaluators[wildcards.evaluator]),
+        files=lambda wildcards: files_of(cfg.evaluators[wildcards.evaluator]),
     output:
         scores=table("scores"),
         scales=table("scales"),
@@ -37,6 +38,7 @@ rule score_outputs:
         gpu=GPU,
     params:
         settings=evaluator_settings,
+        seed=cfg.seed,
         code=evaluator_code("score_outputs"),
     script:
         "../scripts/score_outputs.py"

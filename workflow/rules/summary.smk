@@ -26,6 +26,7 @@ rule summarize_run:
         quality=table("quality"),
         reliability=table("reliability"),
         findings=table("findings"),
+        scores=all_of_evaluators("scores"),
         # What the summary does not read, but comes before it: it marks the end of a run.
         config=results("config.yaml"),
         figures=expand(figure("{figure}"), figure=figures.names()),

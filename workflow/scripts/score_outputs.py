@@ -15,6 +15,7 @@ with stage(snakemake.log[0]):
         tables.read("prompts", files.prompts),
         tables.read("outputs", *files.outputs),
         hardware.device(),
+        snakemake.params.seed,
     )
     stamp = provenance.stamp(snakemake.params)
     tables.write(scores, "scores", snakemake.output.scores, stamp)

@@ -10,6 +10,7 @@ from poq.summary import summarize
 with stage(snakemake.log[0]):
     names = ("rewards", "quality", "reliability", "findings")
     frames = {name: tables.read(name, snakemake.input[name]) for name in names}
+    frames["scores"] = tables.read("scores", *snakemake.input.scores)
     text = summarize(frames, snakemake.params.references, snakemake.params.confidence)
     Path(snakemake.output.text).write_text(text, encoding="utf-8")
     Path(snakemake.output.html).write_text(html_text(text, "Summary"), encoding="utf-8")

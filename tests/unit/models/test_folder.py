@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from poq import kinds
 from poq.errors import PoqError
 from poq.models import packaged
 from poq.models.folder import fetch_model, model_folder
@@ -136,3 +138,32 @@ def test_hub_that_cannot_be_reached_is_one_clear_error(
     source = {"kind": "hub", "repository": "nobody/nothing", "revision": "main"}
     with pytest.raises(PoqError, match="model nobody/nothing@main: cannot be fetched"):
         fetch_model(source, tmp_path / "m" / "poq-model.json")
+
+
+def test_gguf_is_kept_as_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "gguf"
+    source.mkdir()
+    (source / "model.gguf").write_bytes(b"GGUF and more")
+    manifest = tmp_path / "cache" / "m" / "poq-model.json"
+    values = {"kind": "local", "path": str(source), "keep_gguf": True}
+    fetch_model(values, manifest)
+    assert (manifest.parent / "model.gguf").read_bytes() == b"GGUF and more"
+    assert list(json.loads(manifest.read_text())["files"]) == ["model.gguf"]
+    (source / "other.gguf").touch()
+    with pytest.raises(PoqError, match="found 2 GGUF files; expected one"):
+        fetch_model(values, manifest)
+
+
+@pytest.mark.parametrize("kind", ["local", "hub", "packaged"])
+def test_folders_keep_their_names_while_gguf_is_not_kept(
+    kind: str, demo_config: dict[str, Any]
+) -> None:
+    values: dict[str, Any] = {
+        "local": {"kind": "local", "path": "x"},
+        "hub": {"kind": "hub", "repository": "a/b", "revision": "c"},
+        "packaged": demo_config["models"]["smollm2-135m-instruct"],
+    }[kind]
+    dumped = kinds.settings("poq.models", values).model_dump(mode="json")
+    assert "keep_gguf" not in dumped
+    kept = kinds.settings("poq.models", values | {"keep_gguf": True}).model_dump(mode="json")
+    assert kept == dumped | {"keep_gguf": True}

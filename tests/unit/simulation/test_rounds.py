@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
+from poq import tables
 from poq.errors import PoqError
 from poq.rewards import RewardSettings
 from poq.simulation.rounds import pay, simulate
@@ -72,9 +75,64 @@ def test_seed_decides_everything() -> None:
     assert not run(2, seed=1)[1].equals(run(2, seed=2)[1])
 
 
-def test_missing_score_is_an_error() -> None:
+def without(*evaluators: str) -> pl.DataFrame:
+    """The scores, without those that some evaluators gave to m1's output for qa:1."""
+    hit = (
+        pl.col("evaluator").is_in(evaluators)
+        & (pl.col("prompt_id") == "qa:1")
+        & (pl.col("model") == "m1")
+    )
+    return scores().with_columns(score=pl.when(~hit).then("score"))
+
+
+def test_evaluator_without_a_score_is_not_drawn_for_that_output() -> None:
+    rounds, ratings = simulate(
+        without("e1"), pool=POOL, rounds=900, evaluators_per_round=2, consensus=MEAN, seed=1
+    )
+    joined = ratings.join(rounds, on="round")
+    hit = (pl.col("prompt_id") == "qa:1") & (pl.col("model") == "m1")
+    assert set(joined.filter(hit)["evaluator"]) == {"e2", "e3"}
+    # (4 + 9) / 2
+    assert joined.filter(hit)["consensus"].unique().to_list() == [6.5]
+    assert set(joined.filter(~hit)["evaluator"]) == set(POOL)
+    assert ratings.group_by("round").len()["len"].unique().to_list() == [2]
+
+
+def test_fewer_than_k_are_drawn_where_fewer_have_a_score(tmp_path: Path) -> None:
+    rounds, ratings = simulate(
+        without("e1", "e3"), pool=POOL, rounds=400, evaluators_per_round=3, consensus=MEAN, seed=1
+    )
+    hit = (pl.col("prompt_id") == "qa:1") & (pl.col("model") == "m1")
+    # e2's 4 alone; elsewhere (2 + 4 + 9) / 3
+    assert rounds.filter(hit)["consensus"].unique().to_list() == [4.0]
+    assert rounds.filter(~hit)["consensus"].unique().to_list() == [5.0]
+    sizes = ratings.group_by("round").len().join(rounds, on="round")
+    assert sizes.filter(hit)["len"].unique().to_list() == [1]
+    assert sizes.filter(~hit)["len"].unique().to_list() == [3]
+    tables.write(ratings, "ratings", tmp_path / "ratings.parquet", {})
+
+
+def test_missing_scores_of_one_output_leave_other_rounds_as_they_are() -> None:
+    (all_rounds, _), (rounds, _) = (
+        run(2),
+        simulate(
+            without("e1"), pool=POOL, rounds=400, evaluators_per_round=2, consensus=MEAN, seed=1
+        ),
+    )
+    hit = (pl.col("prompt_id") == "qa:1") & (pl.col("model") == "m1")
+    assert rounds.filter(~hit).equals(all_rounds.filter(~hit))
+
+
+def test_output_that_nobody_scored_is_named() -> None:
+    with pytest.raises(PoqError, match="no evaluator scored the output of m1 for qa:1"):
+        simulate(
+            without(*POOL), pool=POOL, rounds=9, evaluators_per_round=2, consensus=MEAN, seed=1
+        )
+
+
+def test_missing_row_is_an_error() -> None:
     incomplete = scores().filter(~((pl.col("evaluator") == "e1") & (pl.col("prompt_id") == "qa:1")))
-    with pytest.raises(PoqError, match="no score for some outputs"):
+    with pytest.raises(PoqError, match="lacks some outputs"):
         simulate(incomplete, pool=POOL, rounds=9, evaluators_per_round=2, consensus=MEAN, seed=1)
 
 

@@ -1,0 +1,6 @@
+"""OpenAI-compatible endpoints: what judges and remote inference nodes talk to.
+
+:mod:`~poq.endpoint.settings` says which endpoint and how, :mod:`~poq.endpoint.client` asks it,
+:mod:`~poq.endpoint.ledger` counts what is spent, :mod:`~poq.endpoint.local_server` serves a model
+folder on loopback for as long as a job lives.
+"""

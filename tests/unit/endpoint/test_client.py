@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from poq.endpoint import client as module
+from poq.endpoint.client import Answer, Client, Unusable
+from poq.endpoint.ledger import Spending
+from poq.endpoint.settings import EndpointSettings
+from poq.errors import PoqError
+from poq.evaluators.judge import read_grade
+from tests.unit.endpoint.fault_server import INPUT_TOKENS, OUTPUT_TOKENS, FaultServer, grade
+
+SECRET = "sk-very-secret-7f3a9"  # noqa: S105
+Connect = Callable[..., Client]
+
+
+def body(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}], "max_tokens": 16, "temperature": 0}
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Connect]:
+    """Return a function that makes a client of a server."""
+
+    def make(server: FaultServer, **settings: Any) -> Client:
+        values = {
+            "base_url": server.base_url,
+            "model": "m",
+            "api_key_variable": None,
+            "cache": str(tmp_path / "cache"),
+            "timeout": 5.0,
+            "retries": 2,
+            "backoff": 0.01,
+            **settings,
+        }
+        return Client(EndpointSettings.model_validate(values), None)
+
+    yield make
+
+
+def test_answers_keep_their_order_and_equal_requests_are_sent_once(connect: Connect) -> None:
+    server = FaultServer({})
+    texts = ["a", "bbb", "cc", "bbb"]
+    found = connect(server).ask([body(text) for text in texts], read_grade)
+    assert found == [grade(text) for text in texts] == [1, 3, 2, 3]
+    assert len(server.billed) == 3
+
+
+def test_a_rerun_asks_nothing_and_spends_nothing(connect: Connect) -> None:
+    server = FaultServer({})
+    connect(server).ask([body("a")], read_grade)
+    again = connect(server)
+    assert again.ask([body("a")], read_grade) == [1]
+    assert again.ledger.spent() == (1, INPUT_TOKENS, OUTPUT_TOKENS)
+    assert server.fates.total() == 1
+
+
+def test_fresh_requests_are_sent_and_counted_and_not_kept(connect: Connect) -> None:
+    server = FaultServer({})
+    client = connect(server)
+    for _ in range(2):
+        assert client.ask([body("a")], read_grade, fresh=True) == [1]
+    assert len(server.billed) == 2
+    assert client.ledger.spent() == (2, 2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
+    client.ask([body("a")], read_grade)
+    assert len(server.billed) == 3
+
+
+def test_another_model_or_seed_is_another_request(connect: Connect) -> None:
+    server = FaultServer({})
+    connect(server).ask([body("a")], read_grade)
+    connect(server, model="other").ask([body("a")], read_grade)
+    connect(server).ask([body("a") | {"seed": 3}], read_grade)
+    assert len(server.billed) == 3
+
+
+def test_what_cannot_be_read_is_asked_again_then_given_up_for_good(connect: Connect) -> None:
+    server = FaultServer({"garbage": 1.0})
+    expected = [Unusable("the answer is no JSON, in 3 attempts")]
+    assert connect(server).ask([body("a")], read_grade) == expected
+    assert connect(server).ask([body("a")], read_grade) == expected
+    assert len(server.billed) == server.fates.total() == 3
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "timeout", "drop"])
+def test_attempts_have_an_end(fault: str, connect: Connect) -> None:
+    server = FaultServer({fault: 1.0}, stall=0.3)
+    client = connect(server, timeout=0.1 if fault == "timeout" else 5.0)
+    words = {"429": "HTTP 429: slow down", "500": "HTTP 500", "timeout": "no answer in time"}
+    with pytest.raises(PoqError) as error:
+        client.ask([body("a")], read_grade)
+    assert words.get(fault, "the connection broke") in str(error.value)
+    assert "given up after 3 attempts. 0 of 1 requests" in str(error.value)
+    assert server.fates.total() == 3
+    # A refusal costs nothing; what may have been answered stays reserved.
+    assert client.ledger.spent().requests == (0 if fault in ("429", "500") else 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, None), (404, None), (422, None), (429, "insufficient_quota")]
+)
+def test_a_refusal_that_will_not_pass_fails_at_once(
+    status: int, code: str | None, connect: Connect
+) -> None:
+    server = FaultServer({})
+    server.refusal = (status, {"message": "the model does not exist", "code": code})
+    client = connect(server)
+    with pytest.raises(PoqError) as error:
+        client.ask([body("a")], read_grade)
+    assert f"m at {server.base_url}: HTTP {status}: the model does not exist" in str(error.value)
+    assert "again in" not in str(error.value)
+    assert client.ledger.spent() == Spending()
+
+
+def test_budget_stops_and_a_higher_one_goes_on(connect: Connect) -> None:
+    server = FaultServer({})
+    bodies = [body("x" * n) for n in range(1, 9)]
+    with pytest.raises(PoqError) as error:
+        connect(server, concurrency=2, budget={"requests": 5}).ask(bodies, read_grade)
+    message = str(error.value)
+    assert "the next request might break the budget of 5 requests" in message
+    assert "spent are 5 requests" in message
+    assert "5 of 8 requests of this job are answered" in message
+    assert "Raise `budget`" in message
+    assert len(server.billed) == 5
+    found = connect(server, budget={"requests": 8}).ask(bodies, read_grade)
+    assert found == list(range(1, 9))
+    assert len(server.billed) == 8
+
+
+def test_the_key_is_nowhere_but_in_the_request(
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("JUDGE_KEY", SECRET)
+    server = FaultServer({}, key=SECRET)
+    client = connect(server, api_key_variable="JUDGE_KEY")
+    assert client.ask([body("a")], read_grade) == [1]
+    # A server that quotes the key in an answer, in a refusal, in a refusal of the key itself.
+    assert client.ask([body("b" * 4)], lambda answer: answer.content) == ['{"score": 4}']
+    messages = []
+    for refusal in ((400, {"message": f"bad {SECRET}"}), (401, {"message": f"no {SECRET[:-3]}"})):
+        server.refusal = refusal
+        with pytest.raises(PoqError) as error:
+            client.ask([body("c")], read_grade)
+        messages.append(str(error.value))
+    assert "bad ***" in messages[0]
+    assert "the key in JUDGE_KEY is not accepted" in messages[1]
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(kept) == 3  # two answers and the ledger
+    for text in [*messages, caplog.text, repr(client.settings), *map(repr, kept)]:
+        assert SECRET[:-3] not in text
+
+
+def test_a_missing_key_is_told_before_anything_is_asked(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUDGE_KEY", raising=False)
+    with pytest.raises(PoqError, match="environment variable JUDGE_KEY is not set"):
+        connect(FaultServer({}), api_key_variable="JUDGE_KEY")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "oops",
+        "[]",
+        '{"choices": []}',
+        '{"choices": [{"message": {"content": null}}]}',
+        "[" * 9999,
+    ],
+)
+def test_a_response_without_a_completion_is_unusable(text: str) -> None:
+    found = module._answer(text)
+    assert isinstance(found, Unusable)
+    assert "no chat completion (sha256 " in found.reason
+
+
+def test_missing_usage_counts_as_what_was_reserved() -> None:
+    answer = module._answer('{"choices": [{"message": {"content": "x"}}]}')
+    assert answer == Answer("x", None, None, None, None)
+    assert module._real(answer, Spending(1, 50, 24)) == (1, 50, 24)
+    partial = Answer("x", None, None, 7, None)
+    assert module._real(partial, Spending(1, 50, 24)) == (1, 7, 24)
+
+
+def test_reservation_is_at_least_a_byte_a_token() -> None:
+    # "né" has 3 bytes; the empty response format is '""', 2 bytes; 64 for each of the two
+    assert module._most(body("né")) == (1, 3 + 2 + 2 * 64, 16)
+
+
+@pytest.mark.parametrize("attempt", [0, 3, 50])
+def test_pause_grows_with_jitter_to_a_minute_and_waits_for_the_server(attempt: int) -> None:
+    full = min(60.0, 0.5 * 2**attempt)
+    pauses = [module._pause(attempt, 0.5, None) for _ in range(200)]
+    assert full / 2 <= min(pauses) < max(pauses) <= full
+    assert module._pause(attempt, 0.5, 75.0) == 75.0
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    assert module._retry_after("1.5") == 1.5
+    assert module._retry_after("-3") == 0
+    assert module._retry_after(None) is None
+    assert module._retry_after("soon") is None
+    in_a_minute = module._retry_after(formatdate(time.time() + 60, usegmt=True))
+    assert in_a_minute is not None
+    assert 55 < in_a_minute <= 61
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "either serve or model"),
+        ({"serve": "a", "model": "b"}, "either serve or model"),
+        ({"serve": "a", "base_url": "http://x/v1"}, "no base_url beside serve"),
+        ({"model": "m", "base_url": "http://me:pw@x/v1"}, "base_url"),
+        ({"model": "m", "api_key_variable": "sk-123"}, "api_key_variable"),
+    ],
+)
+def test_settings_refuse(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        EndpointSettings.model_validate(values)
+
+
+def test_settings_survive_a_dump() -> None:
+    served = EndpointSettings(serve="a")
+    assert EndpointSettings.model_validate(served.model_dump(mode="json")) == served
