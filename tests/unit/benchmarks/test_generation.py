@@ -24,6 +24,7 @@ def run(
             "tiny": {"kind": "transformers", "model": "tiny", "precision": "float32"},
         },
         "evaluators": {"lexical": demo_config["evaluators"]["lexical-context"]},
+        "trained_models": {},
         "serving": {"batch_size": 4, "max_input_tokens": 4096},
     }
     demo_config["simulation"]["evaluators_per_round"] = 1
