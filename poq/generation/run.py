@@ -69,7 +69,8 @@ def generate_outputs(
     batches = generator.batches(requests(prompts))
     kept = [checkpoint.get(batch) for batch in batches]
     taken_over = sum(len(batch) for batch, stored in zip(batches, kept, strict=True) if stored)
-    log.info("%s: %d of %d prompts taken over", name, taken_over, len(prompts))
+    found = sum(map(bool, kept))
+    log.info("%s: %d of %d batches taken over", name, found, len(batches))
     completed: list[tuple[Request, Completion]] = []
     tokens, started = 0, time.perf_counter()
     # Speeds are those of this run: what it takes over counts for the progress alone.

@@ -53,7 +53,7 @@ def test_resumed_run_computes_only_what_is_missing(
         resumed = generate_outputs("n", second, PROMPTS, checkpoint)
     assert second.done == 1  # 3 batches, of which 2 were finished
     # The speed is that of the last batch: one prompt of two tokens.
-    assert "4 of 5 prompts taken over" in caplog.text
+    assert "2 of 3 batches taken over" in caplog.text
     assert "n: 5 of 5 prompts, 2 tokens," in caplog.text
     assert resumed.equals(undisturbed)
     assert resumed["output"].to_list() == PROMPTS["context"].to_list()
