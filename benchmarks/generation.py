@@ -35,8 +35,6 @@ from poq.provenance import digest
 
 Batches = list[list[Request]]
 Complete = Callable[[list[Request]], list[Completion]]
-SPARE = 0.4
-"""Share of the memory of batches, beyond that of the model, which ``--oom`` leaves."""
 
 
 class Run(NamedTuple):
@@ -113,8 +111,8 @@ def compare(
     return rows
 
 
-def recover(node: TransformersGenerator, chosen: Sequence[Request]) -> dict[str, Any]:
-    """Generate with plenty of memory, then with too little, and compare."""
+def recover(node: TransformersGenerator, chosen: Sequence[Request], share: float) -> dict[str, Any]:
+    """Generate with plenty of memory, then with a share of what batches took, and compare."""
 
     class Recorded(MemoryLimit):
         def fell_short(self, rows: int, width: int) -> None:
@@ -123,14 +121,16 @@ def recover(node: TransformersGenerator, chosen: Sequence[Request]) -> dict[str,
 
     too_large: list[list[int]] = []
     batches = node.batches(chosen)
+    run(node, batches[:1], node.complete)  # what libraries allocate once, and keep
     idle = hardware_memory()
     free = run(node, batches, node.complete)
     node.memory = Recorded()
-    with memory_left(SPARE * (free.peak_memory - idle)):
+    spare = share * (free.peak_memory - idle)
+    with memory_left(spare):
         tight = run(node, batches, node.complete)
     remembered, node.memory = node.memory.tokens, MemoryLimit()
     return {
-        "spare_memory": SPARE * (free.peak_memory - idle),
+        "spare_memory": spare,
         "rows_and_tokens_that_did_not_fit": too_large,
         "padded_tokens_that_fit": remembered if too_large else None,
         "equal_outputs": _equal(tight, free),
@@ -281,7 +281,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=16, help="prompts of each task; 0 for all")
     parser.add_argument("--passes", type=int, default=2, help="0 for padding alone")
     parser.add_argument("--threads", type=int, help="CPU threads; costs.threads if left out")
-    parser.add_argument("--oom", action="store_true", help="run out of memory, too")
+    parser.add_argument(
+        "--oom",
+        type=float,
+        nargs="?",
+        const=0.5,
+        metavar="SHARE",
+        help="generate with just this share of the memory of batches, too (0.5)",
+    )
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     try:
@@ -300,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "variants": compare(node, requests(prompts), chosen.passes),
         }
         if chosen.oom:
-            found["out_of_memory"] = recover(node, requests(prompts))
+            found["out_of_memory"] = recover(node, requests(prompts), chosen.oom)
     except PoqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
