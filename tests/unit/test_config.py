@@ -158,7 +158,7 @@ def change(demo_config: dict[str, Any]) -> Change:
         (
             "evaluators/trained-context/max_length",
             512,
-            "evaluators.trained-context.max_length: found 512; expected 192, as its model was "
+            "evaluators.trained-context.max_length: found 512; expected 96, as its model was "
             "trained",
         ),
         (
