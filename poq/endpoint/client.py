@@ -88,6 +88,7 @@ class Client:
         *,
         attempts: int = 3,
         fresh: bool = False,
+        show: bool = True,
     ) -> list[T | Unusable]:
         """Return what ``read`` makes of the answer to each request, in the same order.
 
@@ -99,6 +100,7 @@ class Client:
                 then the request is sent again with another seed.
             attempts: answers after which a request is given up as :class:`Unusable`.
             fresh: ask anew whatever the cache holds, and keep nothing; to measure time.
+            show: show and log progress; a caller that asks piece by piece shows its own.
 
         Raises:
             PoqError: the budget is used up, the server refuses a request, or it fails more than
@@ -109,7 +111,7 @@ class Client:
         cached = 0
         self._stopped.clear()
         with (
-            tqdm(total=len(keyed), desc=self.settings.model_name, disable=fresh) as progress,
+            tqdm(total=len(keyed), desc=self.settings.model_name, disable=not show) as progress,
             ThreadPoolExecutor(1 if self.settings.serve else self.settings.concurrency) as pool,
         ):
             waiting = {
@@ -121,7 +123,7 @@ class Client:
                     found[waiting[future]], from_cache = future.result()
                     cached += from_cache
                     progress.update()
-                    if not fresh:
+                    if show:
                         self._report(progress, len(found), len(keyed), cached)
             except PoqError as error:
                 self._stop(waiting)

@@ -90,7 +90,11 @@ class JudgeScorer:
             for output, target in zip(outputs, targets, strict=True)
         ]
         grades = self.client.ask(
-            requests, read_grade, attempts=self.settings.attempts, fresh=self._fresh
+            requests,
+            read_grade,
+            attempts=self.settings.attempts,
+            fresh=self._fresh,
+            show=not self._fresh,
         )
         missing = [grade.reason if isinstance(grade, Unusable) else None for grade in grades]
         values = [np.nan if isinstance(grade, Unusable) else grade for grade in grades]

@@ -81,7 +81,10 @@ class EndpointGenerator:
 
     def _ask(self, batch: list[Request], stop: tuple[str, ...]) -> list[Answer]:
         found = self.client.ask(
-            [self._body(request, stop) for request in batch], _same, fresh=self._fresh
+            [self._body(request, stop) for request in batch],
+            _same,
+            fresh=self._fresh,
+            show=False,
         )
         answers = []
         for request, answer in zip(batch, found, strict=True):
