@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from poq import hub, kinds
+from poq import kinds
 from poq.errors import PoqError
 from poq.evaluators import cross_encoder
 from poq.generation.base import OutputLimits, ServingSettings
@@ -188,7 +188,7 @@ class Config(Settings):
         return [
             f"{key}.revision: {entry.revision!r} may move; pin it to a full commit hash"
             for key, entry in {**models, **corpora}.items()
-            if not hub.is_pinned(getattr(entry, "revision", "0" * 40))
+            if not getattr(entry, "pinned", True)
         ]
 
     def _training(self) -> Iterator[str]:
@@ -220,6 +220,18 @@ class Config(Settings):
     def pool(self) -> tuple[str, ...]:
         """Return the names of the evaluator nodes of the simulation."""
         return self.simulation.evaluators or tuple(self.evaluators)
+
+    def architectures(self) -> dict[str, str]:
+        """Return how each evaluator is built; those that this run trains are a kind of their own.
+
+        What a paper found of cross-encoders as they come says nothing of one that was trained here.
+        """
+        return {
+            name: f"trained_{entry.architecture}"
+            if model_of(entry) in self.trained_models
+            else entry.architecture
+            for name, entry in self.evaluators.items()
+        }
 
     def judge(self) -> str | None:
         """Return the judge that other evaluators are compared with; None if the run has none."""

@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     revision: str = hub.Revision
     split: str = Field(description="Split to draw from, e.g. validation.")
 
+    @property
+    def pinned(self) -> bool:
+        """Whether the data cannot move: at a commit, or in a local folder."""
+        return hub.is_pinned(self.revision) or Path(self.dataset).is_dir()
+
 
 def files(settings: Settings, task: str) -> list[Path]:
     """Return the files of a local folder; none of the hub, whose own cache holds the data."""

@@ -26,7 +26,11 @@ class Settings(EncoderSettings):
     label: int | None = Field(
         None, ge=0, description="Class whose probability is the raw value; only for several labels."
     )
-    max_length: int = Field(512, ge=8, description="Tokens of a pair; the longer text is cut.")
+    max_length: int = Field(
+        512,
+        ge=8,
+        description="Tokens of a pair, or what the model reads if that is less; the longer text is cut.",
+    )
 
     @property
     def architecture(self) -> str:
@@ -54,7 +58,9 @@ def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
     model = CrossEncoder(
         str(folder),
         device=device,
-        max_length=settings.max_length,
+        max_length=min(
+            settings.max_length, getattr(config, "max_position_embeddings", settings.max_length)
+        ),
         local_files_only=True,
         trust_remote_code=False,
     )

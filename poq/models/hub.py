@@ -20,6 +20,11 @@ class Settings(SourceSettings):
     repository: str = Field(description="Repository, e.g. Qwen/Qwen2-1.5B-Instruct.")
     revision: str = hub.Revision
 
+    @property
+    def pinned(self) -> bool:
+        """Whether the files cannot move."""
+        return hub.is_pinned(self.revision)
+
 
 def files(settings: Settings) -> list[Path]:
     """Return no files: the source is not on this machine."""

@@ -327,6 +327,25 @@ def test_the_judge_must_be_a_judge(change: Change) -> None:
     )
 
 
+def test_what_this_run_trains_is_an_architecture_of_its_own(change: Change) -> None:
+    found = config.load(change("seed", 1), "my.yaml").architectures()
+    assert found["trained-context"] == "trained_cross_encoder"
+    assert found["minilm-context"] == "bi_encoder"
+
+
+def test_revisions_that_may_move_are_told(change: Change, tmp_path: Path) -> None:
+    hub = {"kind": "hub", "repository": "a/b", "revision": "main"}
+    values = change("models/unpinned", hub)
+    values["models"]["pinned"] = hub | {"revision": "0" * 40}
+    data = {"kind": "hub", "dataset": "a/b", "revision": "v1", "split": "test"}
+    values["tasks"]["qa"]["source"] = data
+    values["tasks"]["summarization"]["source"] = data | {"dataset": str(tmp_path)}
+    assert config.load(values, "my.yaml").unpinned() == [
+        "models.unpinned.revision: 'main' may move; pin it to a full commit hash",
+        "tasks.qa.source.revision: 'v1' may move; pin it to a full commit hash",
+    ]
+
+
 def test_the_study_of_rewards_needs_a_point(change: Change) -> None:
     with pytest.raises(PoqError, match=r"reward_study\.alphas: found \[\]; expected at least 1"):
         config.load(change("reward_study", {"alphas": [], "betas": [0.0]}), "my.yaml")

@@ -1,7 +1,8 @@
 """config/paper.yaml: listed whole, stopped early where the hub is out of reach, run to its end.
 
 The hub is one on loopback that serves repositories of the same names: the project's own corpus in
-the columns and layout of the real data sets, and models of a few thousand random weights.
+the columns and layout of the real data sets, and models of a few thousand random weights. The judge
+is a server on loopback that fails as real ones do.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from poq import tables
 from poq.provenance import ROOT
 from tests.hub_server import TOKEN, serving
 from tests.tiny_models import save_classifier, save_encoder, save_language_model
+from tests.unit.endpoint.fault_server import FaultServer
 from tests.workflow.conftest import command, environment
 
 pytestmark = pytest.mark.workflow
 GATED = ("google/gemma-2-2b-it", "meta-llama/Llama-3.2-3B-Instruct")
+KEY = "sk-nobody-may-read-this"
 CONFIGS = """---
 configs:
 - config_name: 3.0.0
@@ -72,9 +75,12 @@ def paper() -> dict[str, dict[str, dict[str, str]]]:
     return values
 
 
-def run(folder: Path, address: str, token: str, *arguments: str) -> tuple[int, str]:
+def run(
+    folder: Path, address: str, *arguments: str, token: str = "", key: str = ""
+) -> tuple[int, str]:
     """Run the paper's configuration against a hub; return the exit status and what was printed."""
     variables = {"HF_ENDPOINT": address, "HF_TOKEN": token, "HF_HOME": str(folder / "hf")}
+    variables["OPENAI_API_KEY"] = key
     result = subprocess.run(
         command(folder, *arguments),
         stdout=subprocess.PIPE,
@@ -95,7 +101,7 @@ def whole(tmp_path: Path) -> Path:
 
 
 def test_dry_run_lists_the_whole_paper_and_warns_of_what_may_move(whole: Path) -> None:
-    status, printed = run(whole, "http://127.0.0.1:9", "", "--dry-run")
+    status, printed = run(whole, "http://127.0.0.1:9", "--dry-run")
     assert status == 0
     counts = dict(re.findall(r"^(\w+) +(\d+)$", printed, flags=re.MULTILINE))
     assert counts["generate_outputs"] == counts["profile_node"] == "5"
@@ -106,19 +112,21 @@ def test_dry_run_lists_the_whole_paper_and_warns_of_what_may_move(whole: Path) -
 
 
 def test_unreachable_hub_is_one_clear_error_at_once(whole: Path) -> None:
-    status, printed = run(whole, "http://127.0.0.1:9", "")
+    status, printed = run(whole, "http://127.0.0.1:9", key=KEY)
     assert status == 1
     assert printed.count("the Hugging Face hub cannot be reached") == 1
     assert "Traceback" not in printed
     assert not (whole / "results/paper").exists()
 
 
-def test_gated_models_without_a_token_stop_before_anything_runs(whole: Path, hub: str) -> None:
-    status, printed = run(whole, hub, "")
+def test_missing_token_and_key_stop_the_run_before_anything_runs(whole: Path, hub: str) -> None:
+    status, printed = run(whole, hub)
     assert status == 1
     for repository in GATED:
         assert f"{repository} is gated; found no token, expected one in HF_TOKEN" in printed
         assert f"licence at https://huggingface.co/{repository}" in printed
+    assert "evaluators.gpt-judge: gpt-4o-mini" in printed
+    assert "environment variable OPENAI_API_KEY is not set; expected the API key" in printed
     assert not (whole / "results/paper").exists()
 
 
@@ -131,12 +139,19 @@ def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
     values["bootstrap"]["resamples"] = 100
     for node in ("tinyllama-1.1b", "qwen2-1.5b", "phi-3-mini"):  # the gated ones remain
         del values["inference_nodes"][node]
-    for evaluator in ("ce-minilm", "ce-deberta"):
-        values["evaluators"][evaluator]["max_length"] = 64  # all that the tiny models read
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    status, printed = run(tmp_path, hub, TOKEN, "--cores", "2")
+    with FaultServer(key=KEY) as server:
+        judge = values["evaluators"]["gpt-judge"]
+        judge["endpoint"] |= {"base_url": server.base_url, "timeout": 0.5, "backoff": 0.01}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+        status, printed = run(tmp_path, hub, "--cores", "2", token=TOKEN, key=KEY)
+        server.shutdown()
     assert status == 0, printed
-    assert TOKEN not in printed
+    for secret in (TOKEN, KEY):
+        assert secret not in printed
+        written = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert not [path for path in written if secret.encode() in path.read_bytes()]
+    grades = tables.read("scores", tmp_path / "results/paper/scores/gpt-judge.parquet")
+    assert grades["raw"].n_unique() > 2
     rewards = tables.read("rewards", tmp_path / "results/paper/simulation/rewards.parquet")
     nodes = {*values["inference_nodes"], *values["evaluators"]}
     assert set(rewards["node"]) == nodes

@@ -44,9 +44,6 @@ rule score_outputs:
         "../scripts/score_outputs.py"
 
 
-ARCHITECTURES = {name: entry.architecture for name, entry in cfg.evaluators.items()}
-
-
 rule estimate_reliability:
     """Correlate every evaluator's scores with the reference quality and the judge."""
     input:
@@ -62,7 +59,8 @@ rule estimate_reliability:
     conda:
         "../../envs/core.yaml"
     params:
-        settings=BOOTSTRAP | {"architectures": ARCHITECTURES, "judge": cfg.judge()},
+        settings=BOOTSTRAP
+        | {"architectures": cfg.architectures(), "judge": cfg.judge()},
         seed=cfg.seed,
         code=code("estimate_reliability"),
     script:

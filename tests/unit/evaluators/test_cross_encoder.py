@@ -85,6 +85,12 @@ def test_the_longer_text_is_cut(classifier: MakeClassifier) -> None:
     assert cut != pytest.approx(longer, rel=1e-6)
 
 
+def test_no_more_is_read_than_the_model_can(classifier: MakeClassifier) -> None:
+    # The model has 64 positions, the default of max_length is 512.
+    score = load_cross_encoder(classifier([0.0], random=True))
+    assert np.isfinite(score(["the cat"], ["dog " * 300])).all()
+
+
 def test_an_encoder_without_a_classification_head_is_refused(encoder: Path) -> None:
     with pytest.raises(PoqError):
         load_cross_encoder(encoder)
