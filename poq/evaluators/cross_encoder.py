@@ -29,7 +29,7 @@ class Settings(EncoderSettings):
     max_length: int = Field(
         512,
         ge=8,
-        description="Tokens of a pair, or what the model reads if that is less; the longer text is cut.",
+        description="Tokens of a pair, as far as the model reads; the longer text is cut.",
     )
 
     @property
