@@ -141,3 +141,16 @@ def use(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr(constants + "HUGGINGFACE_CO_URL_TEMPLATE", address + path)
     monkeypatch.setattr(constants + "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_TOKEN", "")
+
+
+@contextmanager
+def small_hub(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[None]:
+    """Serve open/model, gated/llama and the data set open/data to this process."""
+    for name in ("models/open/model", "models/gated/llama", "datasets/open/data"):
+        (root / name).mkdir(parents=True)
+    (root / "models/open/model/config.json").write_text("{}")
+    (root / "models/gated/llama/config.json").write_text("{}")
+    (root / "models/gated/llama/GATED").touch()
+    with serving(root) as address:
+        use(monkeypatch, address)
+        yield

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from poq.prompting import PromptFormat
 from poq.settings import Settings
@@ -55,6 +55,21 @@ class ServingSettings(Settings):
         description="CPU threads of one node while it generates. Part of the result: another "
         "number of threads adds up in another order.",
     )
+
+
+class SamplingSettings(Settings):
+    """How a node that runs a language model chooses tokens."""
+
+    temperature: float = Field(
+        0.0, ge=0, description="0 decodes greedily; otherwise sampling at this temperature."
+    )
+    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling.")
+
+    @model_validator(mode="after")
+    def _sampling(self) -> SamplingSettings:
+        if self.temperature == 0 and self.top_p != 1:
+            raise ValueError("expected no top_p at temperature 0, where it has no effect")
+        return self
 
 
 @dataclass(frozen=True)

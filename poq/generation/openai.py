@@ -12,31 +12,27 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from poq.endpoint.client import Answer, Client, Unusable
 from poq.endpoint.settings import EndpointSettings
 from poq.errors import PoqError
-from poq.generation.base import Completion, FinishReason, Generator, Request, Serving
+from poq.generation.base import (
+    Completion,
+    FinishReason,
+    Generator,
+    Request,
+    SamplingSettings,
+    Serving,
+)
 from poq.provenance import digest
-from poq.settings import Settings as BaseSettings
 
 
-class Settings(BaseSettings):
+class Settings(SamplingSettings):
     """A language model behind an OpenAI-compatible endpoint."""
 
     kind: Literal["openai"]
     endpoint: EndpointSettings = Field(description="The server that runs the model.")
-    temperature: float = Field(
-        0.0, ge=0, description="0 decodes greedily; otherwise sampling at this temperature."
-    )
-    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling.")
-
-    @model_validator(mode="after")
-    def _sampling(self) -> Settings:
-        if self.temperature == 0 and self.top_p != 1:
-            raise ValueError("expected no top_p at temperature 0, where it has no effect")
-        return self
 
 
 class EndpointGenerator:

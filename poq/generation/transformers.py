@@ -20,10 +20,16 @@ from pydantic import Field, model_validator
 
 from poq import hardware
 from poq.errors import PoqError
-from poq.generation.base import Completion, FinishReason, Generator, Request, Serving
+from poq.generation.base import (
+    Completion,
+    FinishReason,
+    Generator,
+    Request,
+    SamplingSettings,
+    Serving,
+)
 from poq.generation.batching import MemoryLimit, batch_sizes, padding_share
 from poq.models.size import ModelSize, parameters, weight_bytes
-from poq.settings import Settings as BaseSettings
 from poq.streams import stream
 
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
@@ -31,7 +37,7 @@ Attention = Literal["sdpa", "eager", "flash_attention_2"]
 log = logging.getLogger(__name__)
 
 
-class Settings(BaseSettings):
+class Settings(SamplingSettings):
     """A language model as it is served."""
 
     kind: Literal["transformers"]
@@ -46,16 +52,6 @@ class Settings(BaseSettings):
         description="How attention is computed: by PyTorch's fused kernels (sdpa), step by step "
         "(eager), or by the package flash-attn, on CUDA at half precision only.",
     )
-    temperature: float = Field(
-        0.0, ge=0, description="0 decodes greedily; otherwise sampling at this temperature."
-    )
-    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling.")
-
-    @model_validator(mode="after")
-    def _sampling(self) -> Settings:
-        if self.temperature == 0 and self.top_p != 1:
-            raise ValueError("expected no top_p at temperature 0, where it has no effect")
-        return self
 
     @model_validator(mode="after")
     def _half_precision(self) -> Settings:

@@ -7,18 +7,12 @@ import pytest
 
 from poq import hub
 from poq.errors import PoqError
-from tests.hub_server import COMMIT, TOKEN, serving, use
+from tests.hub_server import COMMIT, TOKEN, small_hub, use
 
 
 @pytest.fixture(autouse=True)
 def _hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("models/open/model", "models/gated/llama", "datasets/open/data"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "models/open/model/config.json").write_text("{}")
-    (tmp_path / "models/gated/llama/config.json").write_text("{}")
-    (tmp_path / "models/gated/llama/GATED").touch()
-    with serving(tmp_path) as address:
-        use(monkeypatch, address)
+    with small_hub(monkeypatch, tmp_path):
         yield
 
 
