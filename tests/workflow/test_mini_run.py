@@ -119,14 +119,14 @@ def test_report_is_one_page_with_every_figure(mini: Path) -> None:
 def test_same_bytes_on_one_core_and_on_two(mini: Path, tmp_path: Path) -> None:
     """Tables agree to the byte; those made of measured times, given the same measurements."""
     other = prepare(tmp_path, "mini.yaml")
-    assert run(other, "--cores", "1").returncode == 0
-    shutil.copytree(
-        mini / "results" / "mini" / "profile",
-        other / "results" / "mini" / "profile",
-        dirs_exist_ok=True,
-    )
-    again = run(other, "--cores", "1", "--forcerun", "normalize_costs", "--rerun-triggers", "mtime")
-    assert again.returncode == 0, again.stdout
+    measured = Path("results/mini/profile")
+    unmeasured = ["quality", "reliability", "simulation/rounds"]
+    targets = [f"results/mini/{name}.parquet" for name in unmeasured]
+    assert run(other, "--cores", "1", *targets).returncode == 0
+    shutil.copytree(mini / measured, other / measured, copy_function=shutil.copyfile)
+    rest = run(other, "--cores", "1", "--rerun-triggers", "mtime")
+    assert rest.returncode == 0, rest.stdout
+    assert "rule profile_" not in rest.stdout
     first, second = parquet_files(mini), parquet_files(other)
     assert first.keys() == second.keys()
     different = [name for name in first if first[name].read_bytes() != second[name].read_bytes()]
