@@ -140,8 +140,12 @@ def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
     for node in ("tinyllama-1.1b", "qwen2-1.5b", "phi-3-mini"):  # the gated ones remain
         del values["inference_nodes"][node]
     with FaultServer(key=KEY) as server:
-        judge = values["evaluators"]["gpt-judge"]
-        judge["endpoint"] |= {"base_url": server.base_url, "timeout": 0.5, "backoff": 0.01}
+        here = {"base_url": server.base_url, "timeout": 0.5, "backoff": 0.01}
+        values["evaluators"]["gpt-judge"]["endpoint"] |= here
+        values["inference_nodes"]["remote"] = {
+            "kind": "openai",
+            "endpoint": {**here, "model": "remote", "concurrency": 2},
+        }
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
         status, printed = run(tmp_path, hub, "--cores", "2", token=TOKEN, key=KEY)
         server.shutdown()
