@@ -17,7 +17,7 @@ TITLE = "Is a larger model better, and what does it cost?"
 TABLES = quality_cost.TABLES
 SIZES = {
     "parameters": "parameters of the model",
-    "model_bytes": "bytes of its weights, as stored",
+    "model_bytes": "bytes of its weights, as served",
 }
 
 
