@@ -45,22 +45,72 @@ def build_prompts(
         splits = assign_splits(
             [instance.context for instance in drawn], calibration, stream(seed, "split", task)
         )
-        frames.append(
-            pl.DataFrame(
-                {
-                    "prompt_id": [f"{task}:{instance.id}" for instance in drawn],
-                    "task": task,
-                    "question": [instance.question for instance in drawn],
-                    "context": [instance.context for instance in drawn],
-                    "references": [instance.references for instance in drawn],
-                    "prompt": [formats[task].render(i.question, i.context) for i in drawn],
-                    "source": rows.origin,
-                    "split": splits,
-                },
-                schema_overrides={"question": pl.String},
-            )
-        )
+        frames.append(_frame(task, drawn, formats[task], rows.origin, splits))
     return pl.concat(frames)
+
+
+def spare_prompts(
+    sources: Mapping[str, Mapping[str, Any]],
+    prompts: pl.DataFrame,
+    formats: Mapping[str, PromptFormat],
+    count: int,
+    seed: int,
+) -> pl.DataFrame:
+    """Return prompts that the sample left out, to learn from: all of the calibration split.
+
+    No context of a test prompt is among them.
+
+    Args:
+        sources: settings of each task's source, by task.
+        prompts: table ``prompts``.
+        formats: each task's template.
+        count: prompts to draw for each task; fewer if its source has fewer left.
+        seed: the run's seed.
+
+    Returns:
+        Rows of table ``prompts``; none for ``count`` 0.
+    """
+    test = set(prompts.filter(pl.col("split") == "test")["context"])
+    drawn = set(prompts["prompt_id"])
+    frames = [prompts.clear()]
+    for task, values in sources.items() if count else ():
+        settings = kinds.settings("poq.corpus", values)
+        rows = kinds.load("poq.corpus", settings.kind).read(settings, task)
+        left = [
+            instance
+            for instance in instances(rows, task)
+            if instance.context not in test and f"{task}:{instance.id}" not in drawn
+        ]
+        chosen = _sample(left, min(count, len(left)), stream(seed, "spare", task), rows.where)
+        splits = ["calibration"] * len(chosen)
+        frames.append(_frame(task, chosen, formats[task], rows.origin, splits))
+    return pl.concat(frames)
+
+
+def _frame(
+    task: str,
+    drawn: Sequence[Instance],
+    prompt_format: PromptFormat,
+    origin: str,
+    splits: Sequence[str],
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "prompt_id": [f"{task}:{instance.id}" for instance in drawn],
+            "task": [task] * len(drawn),
+            "question": [instance.question for instance in drawn],
+            "context": [instance.context for instance in drawn],
+            "references": [instance.references for instance in drawn],
+            "prompt": [prompt_format.render(i.question, i.context) for i in drawn],
+            "source": [origin] * len(drawn),
+            "split": splits,
+        },
+        schema={
+            **dict.fromkeys(("prompt_id", "task", "question", "context"), pl.String),
+            "references": pl.List(pl.String),
+            **dict.fromkeys(("prompt", "source", "split"), pl.String),
+        },
+    )
 
 
 def assign_splits(

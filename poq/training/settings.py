@@ -30,6 +30,12 @@ class TrainedModelSettings(Settings):
     target: Literal["question", "context", "question+context"] = Field(
         "question+context", description="What is read beside an output, in training and scoring."
     )
+    spare: int = Field(
+        0,
+        ge=0,
+        description="Further prompts of each task to learn from: of those that the run's sample "
+        "left out, on no context of a test prompt. No node answers them.",
+    )
     corruptions: tuple[Corruption, ...] = Field(EVERY, description="Kinds of training texts.")
     labels: LabelSettings = Field(LabelSettings(), description="Label of each task's texts.")
     held_out: float = Field(

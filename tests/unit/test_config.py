@@ -430,9 +430,9 @@ def test_a_file_that_is_no_configuration_is_refused(
             "evaluators.smollm2-judge.endpoint.serve: found 'nothing'; expected one of smollm2",
         ),
         (
-            "inference_nodes/smollm2-q4/endpoint/serve",
+            "evaluators/smollm2-judge/endpoint/serve",
             "smollm2-135m-instruct",
-            "inference_nodes.smollm2-q4.endpoint.serve: found 'smollm2-135m-instruct', whose "
+            "evaluators.smollm2-judge.endpoint.serve: found 'smollm2-135m-instruct', whose "
             "keep_gguf is False; expected a model with keep_gguf: true",
         ),
         (

@@ -18,6 +18,7 @@ CONDA_TO_PYPI = {"pytorch": "torch"}
 IMPORT_TO_PACKAGE = {"rouge_score": "rouge-score", "yaml": "pyyaml"}
 LOADED_BY_KIND = {
     "build_prompts": ["poq.corpus"],
+    "build_examples": ["poq.corpus"],
     "fetch_model": ["poq.models"],
     "generate_outputs": ["poq.generation"],
     "profile_node": ["poq.generation"],

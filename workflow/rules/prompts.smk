@@ -12,6 +12,10 @@ def prompt_files(wildcards):
     ]
 
 
+SOURCES = {task: dump(settings.source) for task, settings in cfg.tasks.items()}
+CORPUS_KINDS = [f"poq.corpus.{task.source.kind}" for task in cfg.tasks.values()]
+
+
 rule build_prompts:
     """Draw, check, split and render the prompts of all tasks."""
     input:
@@ -28,16 +32,11 @@ rule build_prompts:
         "../../envs/core.yaml"
     params:
         settings={
-            "sources": {
-                task: dump(settings.source) for task, settings in cfg.tasks.items()
-            },
+            "sources": SOURCES,
             "sample": {task: settings.sample for task, settings in cfg.tasks.items()},
             "calibration": cfg.splits.calibration,
         },
         seed=cfg.seed,
-        code=code(
-            "build_prompts",
-            *(f"poq.corpus.{task.source.kind}" for task in cfg.tasks.values()),
-        ),
+        code=code("build_prompts", *CORPUS_KINDS),
     script:
         "../scripts/build_prompts.py"

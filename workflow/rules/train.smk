@@ -3,18 +3,32 @@
 
 def example_settings(wildcards):
     """Return what the training examples depend on."""
-    return cfg.trained_models[wildcards.trained].model_dump(
-        mode="json", include={"corruptions", "labels", "held_out"}
-    )
+    trained = cfg.trained_models[wildcards.trained]
+    return {
+        "sources": SOURCES,
+        "spare": trained.spare,
+        "training": trained.model_dump(
+            mode="json", include={"corruptions", "labels", "held_out"}
+        ),
+    }
+
+
+def learned_prompts():
+    """Return the path of the prompts that a model is trained on."""
+    return results("training/{trained}-prompts.parquet")
 
 
 rule build_examples:
     """Corrupt the references of calibration prompts, and label what comes of it."""
     input:
+        sources=prompt_files,
+        templates=TEMPLATES,
+        examples=EXAMPLES,
         prompts=table("prompts"),
         outputs=all_outputs(),
     output:
-        table("training"),
+        prompts=learned_prompts(),
+        examples=table("training"),
     log:
         logfile("build_examples/{trained}"),
     benchmark:
@@ -24,7 +38,7 @@ rule build_examples:
     params:
         settings=example_settings,
         seed=cfg.seed,
-        code=code("build_examples"),
+        code=code("build_examples", *CORPUS_KINDS),
     script:
         "../scripts/build_examples.py"
 
@@ -32,7 +46,7 @@ rule build_examples:
 rule train_evaluator:
     """Fine-tune a cross-encoder on the examples."""
     input:
-        prompts=table("prompts"),
+        prompts=learned_prompts(),
         examples=table("training"),
         base=lambda wildcards: manifest(cfg.trained_models[wildcards.trained].base),
     output:

@@ -1,14 +1,22 @@
 """Corrupts the references of calibration prompts, and labels what comes of it."""
 
+import polars as pl
+
 from poq import provenance, tables
+from poq.corpus.prompts import spare_prompts
+from poq.prompting import load_format
 from poq.stages import stage
 from poq.training.examples import build_examples
 
 with stage(snakemake.log[0]):
-    examples = build_examples(
-        tables.read("prompts", snakemake.input.prompts),
-        tables.read("outputs", *snakemake.input.outputs),
-        seed=snakemake.params.seed,
-        **snakemake.params.settings,
-    )
-    tables.write(examples, "training", snakemake.output[0], provenance.stamp(snakemake.params))
+    settings, files, seed = snakemake.params.settings, snakemake.input, snakemake.params.seed
+    texts = zip(settings["sources"], files.templates, files.examples, strict=True)
+    formats = {task: load_format(template, example, task) for task, template, example in texts}
+    prompts = tables.read("prompts", files.prompts)
+    spare = spare_prompts(settings["sources"], prompts, formats, settings["spare"], seed)
+    learned = pl.concat([prompts.filter(pl.col("split") == "calibration"), spare])
+    outputs = tables.read("outputs", *files.outputs)
+    examples = build_examples(learned, outputs, seed=seed, **settings["training"])
+    stamp = provenance.stamp(snakemake.params)
+    tables.write(learned, "prompts", snakemake.output.prompts, stamp)
+    tables.write(examples, "training", snakemake.output.examples, stamp)

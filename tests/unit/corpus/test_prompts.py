@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from poq import tables
-from poq.corpus.prompts import assign_splits, build_prompts
+from poq.corpus.prompts import assign_splits, build_prompts, spare_prompts
 from poq.errors import PoqError
 from poq.prompting import PromptFormat
 
@@ -120,3 +120,26 @@ def test_a_share_that_can_be_had_is_had() -> None:
 def test_a_single_context_is_refused(contexts: list[str], count: int) -> None:
     with pytest.raises(PoqError, match=f"^prompts: {count} distinct context; expected at least"):
         assign_splits(contexts, 0.5, rng())
+
+
+QA_SOURCE = {"qa": {"kind": "local", "path": "qa.jsonl"}}
+
+
+def test_spare_prompts_are_what_the_sample_left_out_on_no_test_context(build: Build) -> None:
+    drawn = build(("qa",), {"qa": 5})
+    spare = spare_prompts(QA_SOURCE, drawn, FORMATS, 100, seed=1)
+    tested = set(drawn.filter(pl.col("split") == "test")["context"])
+    everything = {f"qa:{passage}-{number}" for passage in range(6) for number in range(2)}
+    expected = {
+        name for name in everything - set(drawn["prompt_id"]) if f"passage {name[3]}" not in tested
+    }
+    assert set(spare["prompt_id"]) == expected
+    assert set(spare["split"]) == {"calibration"}
+    assert spare.schema == drawn.schema
+
+
+def test_no_more_spare_prompts_are_drawn_than_asked_for(build: Build) -> None:
+    drawn = build(("qa",), {"qa": 2})
+    assert len(spare_prompts(QA_SOURCE, drawn, FORMATS, 3, seed=1)) == 3
+    assert len(spare_prompts(QA_SOURCE, drawn, FORMATS, 0, seed=1)) == 0
+    assert len(spare_prompts(QA_SOURCE, build(("qa",)), FORMATS, 3, seed=1)) == 0
