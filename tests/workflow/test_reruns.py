@@ -72,7 +72,7 @@ def test_changed_evaluator_kind_reruns_only_its_evaluators(project: Path) -> Non
 
 
 def test_changed_backend_reruns_its_nodes(project: Path) -> None:
-    edit(project / "poq/generation/transformers.py", "gt=0, le=1", "ge=0, le=1")
+    edit(project / "poq/generation/transformers.py", "max_new_tokens", "min_new_tokens")
     assert planned(project) == set()
     edit(project / "poq/generation/lead.py", "_SENTENCE_END.finditer", "_SENTENCE_END .finditer")
     assert planned(project) == set()
