@@ -30,7 +30,7 @@ from poq.generation.batching import MemoryLimit, padding_share
 from poq.generation.run import load_node
 from poq.generation.transformers import TransformersGenerator
 from poq.models.folder import fetch_model, model_folder
-from poq.prompting import load_format
+from poq.prompting import PromptFormat, load_formats
 from poq.provenance import digest
 
 Batches = list[list[Request]]
@@ -249,11 +249,18 @@ def load(values: config.Config, name: str) -> TransformersGenerator:
         },
         "seed": values.seed,
     }
-    texts = {str(task): (s.template, s.worked_example) for task, s in values.tasks.items()}
-    generator = load_node(settings, texts, model_folder(manifest))
+    generator = load_node(settings, formats_of(values), model_folder(manifest))
     if not isinstance(generator, TransformersGenerator):
         raise PoqError(f"inference node {name}: found kind {node.kind}; expected transformers")
     return generator
+
+
+def formats_of(values: config.Config) -> dict[str, PromptFormat]:
+    """Return the format of each task."""
+    tasks = values.tasks.values()
+    return load_formats(
+        values.tasks, [task.template for task in tasks], [task.worked_example for task in tasks]
+    )
 
 
 def prompts_of(values: config.Config) -> pl.DataFrame:
@@ -261,7 +268,7 @@ def prompts_of(values: config.Config) -> pl.DataFrame:
     tasks = values.tasks.items()
     return build_prompts(
         sources={task: settings.source.model_dump(mode="json") for task, settings in tasks},
-        formats={task: load_format(s.template, s.worked_example, task) for task, s in tasks},
+        formats=formats_of(values),
         sample={task: settings.sample for task, settings in tasks},
         calibration=values.splits.calibration,
         seed=values.seed,

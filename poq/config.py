@@ -154,8 +154,9 @@ class Config(Settings):
                 key = f"{section}.{name}.{'endpoint.serve' if served else 'model'}"
                 if model is None:
                     continue
-                if model not in models or (served and model not in self.models):
-                    problems.append(_unknown(key, model, self.models if served else models))
+                known = self.models if served else models
+                if model not in known:
+                    problems.append(_unknown(key, model, known))
                 elif model in self.models and self.models[model].keep_gguf != served:
                     problems.append(
                         f"{key}: found {model!r}, whose keep_gguf is {not served}; expected a "

@@ -8,6 +8,7 @@ template first sees a worked example: the same template filled in, followed by i
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -33,6 +34,14 @@ class PromptFormat(NamedTuple):
         """Return the worked example with its answer, a blank line, and the prompt."""
         example = self.render(self.example_question, self.example_context)
         return f"{example} {self.example_answer}\n\n{self.render(question, context)}"
+
+
+def load_formats(
+    tasks: Iterable[str], templates: Iterable[str | Path], examples: Iterable[str | Path]
+) -> dict[str, PromptFormat]:
+    """Read the format of each task; all three are in one order. See :func:`load_format`."""
+    files = zip(tasks, templates, examples, strict=True)
+    return {task: load_format(template, example, task) for task, template, example in files}
 
 
 def load_format(template: str | Path, example: str | Path, task: str) -> PromptFormat:

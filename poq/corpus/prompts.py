@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from poq import kinds
-from poq.corpus.rows import Instance, instances
+from poq.corpus.rows import Instance, Rows, instances
 from poq.errors import PoqError
 from poq.prompting import PromptFormat
 from poq.streams import stream
@@ -37,8 +37,7 @@ def build_prompts(
     """
     frames = []
     for task, values in sources.items():
-        settings = kinds.settings("poq.corpus", values)
-        rows = kinds.load("poq.corpus", settings.kind).read(settings, task)
+        rows = _read(values, task)
         drawn = _sample(
             instances(rows, task), sample[task], stream(seed, "sample", task), rows.where
         )
@@ -74,8 +73,7 @@ def spare_prompts(
     drawn = set(prompts["prompt_id"])
     frames = [prompts.clear()]
     for task, values in sources.items() if count else ():
-        settings = kinds.settings("poq.corpus", values)
-        rows = kinds.load("poq.corpus", settings.kind).read(settings, task)
+        rows = _read(values, task)
         left = [
             instance
             for instance in instances(rows, task)
@@ -85,6 +83,12 @@ def spare_prompts(
         splits = ["calibration"] * len(chosen)
         frames.append(_frame(task, chosen, formats[task], rows.origin, splits))
     return pl.concat(frames)
+
+
+def _read(values: Mapping[str, Any], task: str) -> Rows:
+    settings = kinds.settings("poq.corpus", values)
+    rows: Rows = kinds.load("poq.corpus", settings.kind).read(settings, task)
+    return rows
 
 
 def _frame(

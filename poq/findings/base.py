@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -65,27 +65,33 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Above:
+class Direction:
+    """A published direction: the quantity lies on one side of the bound."""
+
+    side: ClassVar[str]
+    bound: float
+    published: str
+
+    def verdict(self, low: float, high: float) -> tuple[Verdict, str]:
+        """Return the verdict on our interval, and its reason."""
+        ours = _interval(low, high)
+        found = "above" if low > self.bound else "below" if high < self.bound else None
+        if found is None:
+            return "not measured", f"undecided: {ours} holds both sides of {self.bound:g}"
+        verdict: Verdict = "agrees" if found == self.side else "differs"
+        return verdict, f"{ours} lies {found} {self.bound:g}"
+
+
+class Above(Direction):
     """A published direction: the quantity is above the bound."""
 
-    bound: float
-    published: str
-
-    def verdict(self, low: float, high: float) -> tuple[Verdict, str]:
-        """Return the verdict on our interval, and its reason."""
-        return _side(low, high, self.bound, claimed="above", other="below")
+    side = "above"
 
 
-@dataclass(frozen=True)
-class Below:
+class Below(Direction):
     """A published direction: the quantity is below the bound."""
 
-    bound: float
-    published: str
-
-    def verdict(self, low: float, high: float) -> tuple[Verdict, str]:
-        """Return the verdict on our interval, and its reason."""
-        return _side(low, high, self.bound, claimed="below", other="above")
+    side = "below"
 
 
 class Measured(NamedTuple):
@@ -169,18 +175,6 @@ def row(finding: Finding, paper: str, evidence: Evidence) -> dict[str, Any]:
         "rule": finding.rule,
         "figure": finding.figure,
     }
-
-
-def _side(
-    low: float, high: float, bound: float, *, claimed: str, other: str
-) -> tuple[Verdict, str]:
-    ours = _interval(low, high)
-    sides = {"above": low > bound, "below": high < bound}
-    if sides[claimed]:
-        return "agrees", f"{ours} lies {claimed} {bound:g}"
-    if sides[other]:
-        return "differs", f"{ours} lies {other} {bound:g}"
-    return "not measured", f"undecided: {ours} holds both sides of {bound:g}"
 
 
 def _interval(low: float, high: float) -> str:

@@ -22,20 +22,20 @@ from poq.generation.base import (
     ServingSettings,
     requests,
 )
-from poq.prompting import load_format
+from poq.prompting import PromptFormat
 
 log = logging.getLogger(__name__)
 
 
 def load_node(
-    values: Mapping[str, Any], texts: Mapping[str, tuple[str, str]], folder: Path | None
+    values: Mapping[str, Any], formats: Mapping[str, PromptFormat], folder: Path | None
 ) -> Generator:
     """Return a loaded inference node.
 
     Args:
         values: ``node`` (the node's settings with their ``kind``), ``serving``, ``limits`` (by
             task) and ``seed``.
-        texts: paths of each task's template and worked example.
+        formats: each task's template and worked example.
         folder: the model's folder; None for a backend without a model.
     """
     serving = Serving(
@@ -43,7 +43,7 @@ def load_node(
         limits={
             task: OutputLimits.model_validate(limits) for task, limits in values["limits"].items()
         },
-        formats={task: load_format(*paths, task) for task, paths in texts.items()},
+        formats=formats,
         seed=values["seed"],
     )
     backend = kinds.load("poq.generation", values["node"]["kind"])

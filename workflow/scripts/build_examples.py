@@ -4,14 +4,13 @@ import polars as pl
 
 from poq import provenance, tables
 from poq.corpus.prompts import spare_prompts
-from poq.prompting import load_format
+from poq.prompting import load_formats
 from poq.stages import stage
 from poq.training.examples import build_examples
 
 with stage(snakemake.log[0]):
     settings, files, seed = snakemake.params.settings, snakemake.input, snakemake.params.seed
-    texts = zip(settings["sources"], files.templates, files.examples, strict=True)
-    formats = {task: load_format(template, example, task) for task, template, example in texts}
+    formats = load_formats(settings["sources"], files.templates, files.examples)
     prompts = tables.read("prompts", files.prompts)
     spare = spare_prompts(settings["sources"], prompts, formats, settings["spare"], seed)
     learned = pl.concat([prompts.filter(pl.col("split") == "calibration"), spare])

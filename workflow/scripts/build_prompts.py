@@ -2,16 +2,13 @@
 
 from poq import provenance, tables
 from poq.corpus.prompts import build_prompts
-from poq.prompting import load_format
+from poq.prompting import load_formats
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
-    settings = snakemake.params.settings
-    files = zip(
-        settings["sources"], snakemake.input.templates, snakemake.input.examples, strict=True
-    )
+    settings, files = snakemake.params.settings, snakemake.input
     prompts = build_prompts(
-        formats={task: load_format(template, example, task) for task, template, example in files},
+        formats=load_formats(settings["sources"], files.templates, files.examples),
         seed=snakemake.params.seed,
         **settings,
     )

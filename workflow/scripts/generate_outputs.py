@@ -6,22 +6,21 @@ from poq import hardware, provenance, tables
 from poq.checkpoint import Checkpoint
 from poq.generation.run import generate_outputs, load_node
 from poq.models.folder import model_folder
+from poq.prompting import load_formats
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
     hardware.use_threads(settings["serving"]["threads"])
     stamp = provenance.stamp(snakemake.params)
-    texts = dict(
-        zip(settings["limits"], zip(files.templates, files.examples, strict=True), strict=True)
-    )
+    formats = load_formats(settings["limits"], files.templates, files.examples)
     read = [*files.templates, *files.examples, *files.model]
     contents = [Path(path).read_text(encoding="utf-8") for path in read]
     checkpoint = Checkpoint(snakemake.params.checkpoint, stamp | {"files": contents})
     folder = model_folder(files.model[0]) if files.model else None
     outputs = generate_outputs(
         snakemake.wildcards.model,
-        load_node(settings, texts, folder),
+        load_node(settings, formats, folder),
         tables.read("prompts", files.prompts),
         checkpoint,
     )

@@ -6,16 +6,15 @@ from poq.models.folder import model_folder
 from poq.models.size import size_of
 from poq.profiling.generation import generation_calls
 from poq.profiling.measure import profile_tasks, reported_prompts
+from poq.prompting import load_formats
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
     hardware.use_threads(settings["costs"]["threads"], alone=True)
-    texts = dict(
-        zip(settings["limits"], zip(files.templates, files.examples, strict=True), strict=True)
-    )
+    formats = load_formats(settings["limits"], files.templates, files.examples)
     folder = model_folder(files.model[0]) if files.model else None
-    generator = load_node(settings, texts, folder)
+    generator = load_node(settings, formats, folder)
     prompts = reported_prompts(tables.read("prompts", files.prompts))
     profile = profile_tasks(
         snakemake.wildcards.model,
