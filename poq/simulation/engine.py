@@ -117,17 +117,12 @@ def study(
     """
     named = list(cells)
     effective = pool.effective_evaluators()
-    return pl.concat(
-        summarize(values, confidence).select(
-            *(pl.lit(value).alias(key) for key, value in keys.items()),
-            pl.lit(malicious_nodes(cell, pool)).alias("malicious"),
-            pl.lit(effective).alias("effective_evaluators"),
-            pl.all(),
-        )
-        for (keys, cell), values in zip(
-            named, measure([cell for _, cell in named], pool, threads=threads), strict=True
-        )
-    )
+    measured = measure([cell for _, cell in named], pool, threads=threads)
+    rows = []
+    for (keys, cell), values in zip(named, measured, strict=True):
+        malicious = malicious_nodes(cell, pool)
+        rows.append(({**keys, "malicious": malicious, "effective_evaluators": effective}, values))
+    return summarize(rows, confidence)
 
 
 def measure(
@@ -160,21 +155,15 @@ def trajectories(
     with the statistics of :func:`poq.simulation.statistics.standing`.
     """
     named = list(cells)
-    frames = []
+    measured = []
     for (keys, cell), sums in zip(
         named, run([cell for _, cell in named], pool, threads=threads), strict=True
     ):
         values = standing(sums, len(pool), malicious_nodes(cell, pool))
         for column, played in enumerate(sums.rounds):
             now = {name: rows[:, column] for name, rows in values.items()}
-            frames.append(
-                summarize(now, confidence).select(
-                    *(pl.lit(value).alias(key) for key, value in keys.items()),
-                    pl.lit(int(played)).alias("round"),
-                    pl.all(),
-                )
-            )
-    return pl.concat(frames)
+            measured.append(({**keys, "round": int(played)}, now))
+    return summarize(measured, confidence)
 
 
 def _honest_twin(cell: Cell) -> Cell:
@@ -204,17 +193,15 @@ def _measured(cell: Cell, sums: Sums, twin: Sums, pool: Pool) -> dict[str, NDArr
 
 def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
     """Return the sums of a cell, still 0, and what adds a range of replications to them."""
-    from scipy.stats import rankdata
-
     from poq.simulation import kernel
 
     update = kinds.load("poq.trust", cell.trust.kind)
     rule = kinds.load("poq.consensus", cell.consensus.kind)
     attack = kinds.load("poq.attacks", cell.attack.kind)
     tasks, models = pool.inference_costs.shape
-    group_of, groups, roster = _rosters(cell, pool)
+    _check(cell, pool)
+    group_of, groups, roster = pool.rosters
     effort = np.array([1.0, attack.effort(cell.attack)])
-    ranks = rankdata(pool.quality).reshape(pool.quality.shape) / pool.quality.size - 0.5
     sums = Sums(
         rounds=np.asarray(at, dtype=np.int64),
         sums=np.zeros((cell.replications, len(at), len(SUMS))),
@@ -225,7 +212,7 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
     arguments = (
         np.ascontiguousarray(pool.scores),
         np.ascontiguousarray(pool.quality * 10),
-        ranks,
+        pool.ranks,
         pool.task,
         group_of,
         groups,
@@ -262,29 +249,12 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
     return sums, call
 
 
-def _rosters(cell: Cell, pool: Pool) -> tuple[NDArray[np.int64], ...]:
-    """Return which nodes can be drawn for an output: those whose evaluator has a score for it.
-
-    Outputs that the same evaluators score share a roster.
-
-    Returns:
-        Roster of each output, shape (P, M); start of each roster and end of the last, shape
-        (rosters + 1,); the nodes of all rosters, ascending within each.
-
-    Raises:
-        PoqError: a roster has fewer than K nodes.
-    """
-    known = ~np.isnan(pool.scores)
-    patterns, group_of = np.unique(known.reshape(-1, known.shape[-1]), axis=0, return_inverse=True)
-    rosters = [np.flatnonzero(pattern[pool.evaluator_of]) for pattern in patterns]
-    smallest = min(map(len, rosters))
+def _check(cell: Cell, pool: Pool) -> None:
+    """Raise a PoqError if a roster has fewer than K nodes."""
+    _, groups, _ = pool.rosters
+    smallest = int(np.diff(groups).min())
     if smallest < cell.evaluators_per_round:
         raise PoqError(
             f"evaluators_per_round: found {cell.evaluators_per_round}; expected at most "
             f"{smallest}, the number of evaluator nodes that have a score for every output"
         )
-    starts = np.cumsum([0, *map(len, rosters)])
-    if len(rosters) == 1 and len(rosters[0]) < len(pool):
-        # The kernel takes a single roster for the whole pool.
-        starts = np.append(starts, starts[-1])
-    return group_of.reshape(known.shape[:2]), starts, np.concatenate(rosters)

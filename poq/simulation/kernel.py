@@ -147,7 +147,7 @@ def play(  # type: ignore[no-untyped-def]
     prompts, models = quality.shape
     nodes = len(evaluator_of)
     n_prompts, n_models, n_nodes = np.uint64(prompts), np.uint64(models), np.uint64(nodes)
-    one_roster = len(groups) == 2
+    one_roster = len(roster) == nodes and len(groups) == 2  # it is the pool
     noisy = len(noise) > 0
 
     trust = np.empty(nodes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -80,6 +81,30 @@ class Pool:
         """
         dealt = np.arange(nodes, dtype=np.int64) % len(self.evaluators)
         return replace(self, evaluator_of=dealt, noise=np.full(nodes, float(noise)))
+
+    @cached_property
+    def rosters(self) -> tuple[Integers, Integers, Integers]:
+        """Which nodes can be drawn for an output: those whose evaluator has a score for it.
+
+        Outputs that the same evaluators score share a roster. Three arrays: the roster of each
+        output, shape (P, M); the start of each roster and the end of the last, shape
+        (rosters + 1,); the nodes of all rosters, ascending within each.
+        """
+        known = ~np.isnan(self.scores)
+        patterns, roster_of = np.unique(
+            known.reshape(-1, known.shape[-1]), axis=0, return_inverse=True
+        )
+        nodes = [np.flatnonzero(pattern[self.evaluator_of]) for pattern in patterns]
+        ends = np.cumsum([0, *map(len, nodes)])
+        return roster_of.reshape(known.shape[:2]), ends, np.concatenate(nodes)
+
+    @cached_property
+    def ranks(self) -> Floats:
+        """Rank of each output's reference quality among all, in [-1/2, 1/2], shape (P, M)."""
+        from scipy.stats import rankdata
+
+        ranks = rankdata(self.quality) / self.quality.size - 0.5
+        return np.asarray(ranks.reshape(self.quality.shape))
 
     def effective_evaluators(self) -> float:
         """Return the effective number of independent evaluator nodes, in [1, N].

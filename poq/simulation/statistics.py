@@ -8,7 +8,9 @@ can be of other prompts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -169,32 +171,38 @@ def coalition_income(
     return np.asarray(income / sums.rounds[-1])
 
 
-def summarize(values: dict[str, Floats], confidence: float) -> pl.DataFrame:
-    """Return one row for each statistic: n, mean over replications, interval.
+def summarize(
+    measured: Iterable[tuple[Mapping[str, Any], Mapping[str, Floats]]], confidence: float
+) -> pl.DataFrame:
+    """Return one row for each cell and statistic: n, mean over replications, interval.
 
     Replications where a statistic is undefined do not count; without any the value is null, with
     fewer than two its interval.
 
     Args:
-        values: name -> shape (R,).
+        measured: keys of a cell, and its statistics, name -> shape (R,).
         confidence: coverage of the intervals, in (0, 1).
+
+    Returns:
+        The keys, then ``metric``, ``n``, ``value``, ``low``, ``high``.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     rows = []
-    for name, replicates in values.items():
-        known = replicates[np.isfinite(replicates)]
-        n = len(known)
-        mean = float(known.mean()) if n else None
-        half = None
-        if n > 1:
-            half = float(t.ppf((1 + confidence) / 2, n - 1) * known.std(ddof=1) / np.sqrt(n))
-        ends = (None, None) if mean is None or half is None else (mean - half, mean + half)
-        rows.append({"metric": name, "n": n, "value": mean, "low": ends[0], "high": ends[1]})
-    schema = {"metric": pl.String, "n": pl.Int64} | dict.fromkeys(
-        ("value", "low", "high"), pl.Float64
-    )
-    return pl.DataFrame(rows, schema=schema)
+    for keys, values in measured:
+        for name, replicates in values.items():
+            known = replicates[np.isfinite(replicates)]
+            n = len(known)
+            mean = float(known.mean()) if n else None
+            low = high = None
+            if mean is not None and n > 1:
+                quantile = stdtrit(n - 1, (1 + confidence) / 2)
+                half = float(quantile * known.std(ddof=1) / np.sqrt(n))
+                low, high = mean - half, mean + half
+            interval = {"value": mean, "low": low, "high": high}
+            rows.append({**keys, "metric": name, "n": n, **interval})
+    floats = dict.fromkeys(("value", "low", "high"), pl.Float64)
+    return pl.DataFrame(rows, schema_overrides=floats, infer_schema_length=None)
 
 
 def _deviation(n: Floats | float, total: Floats, squares: Floats) -> Floats:
