@@ -76,7 +76,8 @@ def replications(
         reward: alpha and beta.
 
     Returns:
-        ``pearson``, ``spearman`` of consensus with reference quality; ``mae``, ``bias`` of
+        ``pearson``, ``spearman`` of consensus with reference quality (ranks of consensus in steps
+        of 0.01 points, of quality among all logged outputs); ``mae``, ``bias`` of
         consensus against 10 * reference quality, in points; mean and standard deviation over
         ratings (``evaluator``, ``honest``, ``malicious``) or rounds (``inference``) of rewards;
         mean deviations; identities used; at the end of the run mean trust and share of nodes
