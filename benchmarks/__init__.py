@@ -1,0 +1,1 @@
+"""Ratios between variants, measured in one run."""
