@@ -49,25 +49,23 @@ static inline double agree(const double *s, const double *w) {
 }
 #endif
 
-void play(int64_t tasks, int64_t prompts, int64_t models, int64_t evaluators, const double *scores,
-          const double *quality, const double *rank, const int64_t *task_of, int64_t nodes, const int32_t *evaluator_of,
+void play(int64_t outputs, int64_t evaluators, const double *scores, const double *quality,
+          const double *rank, const int64_t *task_of, int64_t nodes, const int32_t *evaluator_of,
           int64_t malicious, const double *costs, double slope, double alpha, double initial,
           double rate, double minimum, double cap, double shift, int64_t rounds,
-          int64_t replications, const uint64_t *states, double *sums, double *by_model,
+          int64_t replications, const uint64_t *states, double *sums, double *by_output,
           double *histogram) {
     double *trust = malloc(nodes * sizeof *trust);
     for (int64_t r = 0; r < replications; r++) {
         uint64_t s[4] = {states[8 * r], states[8 * r + 1], states[8 * r + 2], states[8 * r + 3]};
         int64_t first = below(s, nodes);
         for (int64_t n = 0; n < nodes; n++) trust[n] = initial;
-        double sum_c = 0, sum_cc = 0, sum_g = 0, sum_gg = 0, sum_cg = 0, sum_error = 0;
-        double sum_rank_sq = 0;
-        double sum_d = 0, sum_d_bad = 0, sum_r = 0, sum_rr = 0, sum_r_bad = 0, sum_rr_bad = 0;
+        double sum_c = 0, sum_error = 0, sum_d = 0, sum_d_bad = 0;
+        double sum_r = 0, sum_rr = 0, sum_r_bad = 0, sum_rr_bad = 0;
         double trust_all = initial * nodes, trust_bad = initial * malicious;
         int64_t ratings_bad = 0, at_cap = 0, at_cap_bad = 0, half_saturated = 0, saturated = 0;
         for (int64_t t = 1; t <= rounds; t++) {
-            int64_t prompt = below(s, prompts), model = below(s, models);
-            int64_t task = task_of[prompt], output = prompt * models + model, node[K];
+            int64_t output = below(s, outputs), task = task_of[output], node[K];
             for (int i = 0; i < K; i++) {
                 int64_t last = nodes - K + i, drawn = below(s, last + 1);
                 int taken = 0;
@@ -83,11 +81,11 @@ void play(int64_t tasks, int64_t prompts, int64_t models, int64_t evaluators, co
                 column[i] = evaluator_of[node[i]];
                 weight[i] = trust[node[i]];
                 double honest = scores[output * evaluators + column[i]];
-                given[i] = bad[i] ? min(honest + shift, 10) : honest;
+                given[i] = min(honest + (bad[i] ? shift : 0), 10);
             }
             double consensus = agree(given, weight);
             for (int i = 0; i < K; i++) {
-                double distance = fabs(given[i] - consensus), d = distance / 10;
+                double distance = fabs(given[i] - consensus), d = distance * 0.1;
                 double earned = alpha - slope * distance - costs[(2 * task + bad[i]) * evaluators + column[i]];
                 double moved = weight[i] * (1 + rate * (0.5 - d));
                 double updated = min(max(moved, minimum), cap);
@@ -107,29 +105,22 @@ void play(int64_t tasks, int64_t prompts, int64_t models, int64_t evaluators, co
             }
             if (!half_saturated && 2 * at_cap >= nodes) half_saturated = t;
             if (!saturated && at_cap == nodes) saturated = t;
-            double truth = quality[output], c = consensus - 5, g = truth - 5;
+            double c = consensus - 5;
             sum_c += c;
-            sum_cc += c * c;
-            sum_g += g;
-            sum_gg += g * g;
-            sum_cg += c * g;
-            sum_error += fabs(consensus - truth);
-            double *of_model = by_model + 3 * ((r * tasks + task) * models + model);
-            of_model[0] += 1;
-            of_model[1] += c;
-            of_model[2] += c * c;
+            sum_error += fabs(consensus - quality[output]);
+            double *of_output = by_output + 3 * (r * outputs + output);
+            of_output[0] += 1;
+            of_output[1] += c;
+            of_output[2] += c * c;
             double *bins = histogram + 2 * BINS * r;
             int64_t bin = (int64_t)(consensus * 100 + 0.5);
             bins[bin] += 1;
             bins[BINS + bin] += rank[output];
-            sum_rank_sq += rank[output] * rank[output];
         }
-        double row[] = {sum_c,       sum_cc,     sum_g,     sum_gg,     sum_cg,
-                        sum_error,   sum_d,      sum_d_bad, sum_r,      sum_rr,
-                        sum_r_bad,   sum_rr_bad, ratings_bad, 0,        trust_all,
-                        trust_bad,   at_cap,     at_cap_bad, half_saturated, saturated,
-                        sum_rank_sq};
-        for (int i = 0; i < 21; i++) sums[21 * r + i] = row[i];
+        double row[] = {sum_c,     sum_error,  sum_d,          sum_d_bad, sum_r,  sum_rr,
+                        sum_r_bad, sum_rr_bad, ratings_bad,    0,         trust_all, trust_bad,
+                        at_cap,    at_cap_bad, half_saturated, saturated};
+        for (int i = 0; i < 16; i++) sums[16 * r + i] = row[i];
     }
     free(trust);
 }

@@ -101,21 +101,22 @@ def c_pass(cell: Cell, pool: Pool, folder: Path) -> Pass:
     play = ctypes.CDLL(str(library)).play
     prompts, models, evaluators = pool.scores.shape
     sums = np.zeros((cell.replications, len(SUMS)))
-    by_model = np.zeros((cell.replications, 1, models, 3))
+    by_output = np.zeros((cell.replications, prompts * models, 3))
     histogram = np.zeros((cell.replications, 2, 1001))
     values = (
-        *(1, prompts, models, evaluators, pool.scores, pool.quality * 10, pool.ranks, pool.task),
+        *(prompts * models, evaluators, pool.scores, pool.quality * 10, pool.ranks),
+        np.repeat(pool.task, models),
         *(len(pool), pool.evaluator_of.astype(np.int32), engine.malicious_nodes(cell, pool)),
         np.repeat(cell.reward.beta * pool.evaluator_costs[:, None], 2, axis=1).copy(),
         *(cell.reward.alpha / 10, cell.reward.alpha, cell.trust.initial, cell.trust.rate),
         *(cell.trust.minimum, cell.trust.maximum, cell.attack.shift),
         *(cell.rounds, cell.replications, states(cell.seed, range(cell.replications))),
-        *(sums, by_model, histogram),
+        *(sums, by_output, histogram),
     )
     arguments = [_c(value) for value in values]
 
     def run() -> tuple[float, int]:
-        for counted in (sums, by_model, histogram):
+        for counted in (sums, by_output, histogram):
             counted.fill(0)
         start = time.process_time()
         play(*arguments)
@@ -124,7 +125,7 @@ def c_pass(cell: Cell, pool: Pool, folder: Path) -> Pass:
     run()
     (found,) = engine.run([cell], pool)
     np.testing.assert_allclose(sums, found.sums[:, -1], atol=1e-8)
-    np.testing.assert_allclose(by_model, found.by_model, atol=1e-8)
+    np.testing.assert_allclose(by_output, found.by_output, atol=1e-8)
     np.testing.assert_allclose(histogram, found.histogram, atol=1e-8)
     return run
 

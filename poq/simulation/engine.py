@@ -175,18 +175,14 @@ def _measured(cell: Cell, sums: Sums, twin: Sums, pool: Pool) -> dict[str, NDArr
     values = replications(
         sums,
         k=cell.evaluators_per_round,
-        nodes=len(pool),
         malicious=malicious_nodes(cell, pool),
-        inference_costs=pool.inference_costs,
+        pool=pool,
         reward=cell.reward,
     )
     fee = kinds.load("poq.attacks", cell.attack.kind).fee(cell.attack)
     own = beneficiary(cell, pool)
     incomes = [
-        coalition_income(
-            of, inference_costs=pool.inference_costs, reward=cell.reward, own=own, fee=fee
-        )
-        for of in (sums, twin)
+        coalition_income(of, pool=pool, reward=cell.reward, own=own, fee=fee) for of in (sums, twin)
     ]
     return values | {"profit": incomes[0] - incomes[1]}
 
@@ -198,23 +194,26 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
     update = kinds.load("poq.trust", cell.trust.kind)
     rule = kinds.load("poq.consensus", cell.consensus.kind)
     attack = kinds.load("poq.attacks", cell.attack.kind)
-    tasks, models = pool.inference_costs.shape
+    prompts, models, evaluators = pool.scores.shape
+    outputs = prompts * models
     _check(cell, pool)
     group_of, groups, roster = pool.rosters
     effort = np.array([1.0, attack.effort(cell.attack)])
     sums = Sums(
         rounds=np.asarray(at, dtype=np.int64),
         sums=np.zeros((cell.replications, len(at), len(SUMS))),
-        by_model=np.zeros((cell.replications, tasks, models, 3)),
+        by_output=np.zeros((cell.replications, outputs, 3)),
         histogram=np.zeros((cell.replications, 2, kernel.BINS)),
     )
     play = kernel.specialize(cell.consensus.kind, cell.trust.kind, cell.evaluators_per_round)
     arguments = (
-        np.ascontiguousarray(pool.scores),
-        np.ascontiguousarray(pool.quality * 10),
-        pool.ranks,
-        pool.task,
-        group_of,
+        np.ascontiguousarray(pool.scores).reshape(outputs, evaluators),
+        (pool.quality * 10).ravel(),
+        pool.ranks.ravel(),
+        np.tile(np.arange(models), prompts),
+        np.repeat(pool.task, models),
+        models,
+        group_of.ravel(),
         groups,
         roster,
         pool.evaluator_of.astype(np.int32),
@@ -242,7 +241,7 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
             *arguments,
             states(cell.seed, chunk),
             sums.sums[part],
-            sums.by_model[part],
+            sums.by_output[part],
             sums.histogram[part],
         )
 

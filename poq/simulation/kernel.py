@@ -45,7 +45,7 @@ floats_rest: Any = None
 integers_k: Any = None
 
 DRAWS = ("nothing", "uniform", "normal")
-_, UNIFORM, NORMAL = range(3)
+NOTHING, UNIFORM, NORMAL = range(3)
 ATTACKS = kinds.names("poq.attacks")
 _INNER: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -118,7 +118,9 @@ def play(  # type: ignore[no-untyped-def]
     scores,
     quality,
     rank,
+    model_of,
     task_of,
+    models,
     group_of,
     groups,
     roster,
@@ -140,13 +142,12 @@ def play(  # type: ignore[no-untyped-def]
     checkpoints,
     states,
     sums,
-    by_model,
+    by_output,
     histogram,
 ):
     """Run replications. See :func:`poq.simulation.engine.run`, which prepares the arguments."""
-    prompts, models = quality.shape
     nodes = len(evaluator_of)
-    n_prompts, n_models, n_nodes = np.uint64(prompts), np.uint64(models), np.uint64(nodes)
+    n_outputs, n_nodes = np.uint64(len(quality)), np.uint64(nodes)
     one_roster = len(roster) == nodes and len(groups) == 2  # it is the pool
     noisy = len(noise) > 0
 
@@ -164,6 +165,18 @@ def play(  # type: ignore[no-untyped-def]
     others_weight = carray(floats_rest(), REST)
     deviation = carray(floats_k(), K)
     updated = carray(floats_k(), K)
+    share = carray(floats_k(), K)
+    charge = carray(floats_k(), K)
+    earned = carray(floats_k(), K)
+    sum_d = carray(floats_k(), K)
+    sum_d_bad = carray(floats_k(), K)
+    sum_r = carray(floats_k(), K)
+    sum_r_bad = carray(floats_k(), K)
+    sum_rr = carray(floats_k(), K)
+    sum_rr_bad = carray(floats_k(), K)
+    sum_bad = carray(floats_k(), K)
+    sum_w = carray(floats_k(), K)
+    sum_w_bad = carray(floats_k(), K)
     previous = np.empty(models)
     extra = np.empty(4, np.uint64)
 
@@ -183,11 +196,11 @@ def play(  # type: ignore[no-untyped-def]
         stamp = replication + 1
         revealed = 5.0
 
-        sum_c = sum_cc = sum_g = sum_gg = sum_cg = sum_error = sum_rank_sq = 0.0
-        sum_r = sum_rr = sum_r_bad = sum_rr_bad = sum_d = sum_d_bad = 0.0
-        ratings_bad = identities = at_cap = at_cap_bad = half_saturated = saturated = 0
-        trust_all = initial * nodes
-        trust_bad = initial * malicious
+        sum_c = sum_error = 0.0
+        identities = at_cap = at_cap_bad = half_saturated = saturated = 0
+        for i in range(K):
+            sum_d[i] = sum_d_bad[i] = sum_w[i] = sum_w_bad[i] = sum_bad[i] = 0.0
+            sum_r[i] = sum_r_bad[i] = sum_rr[i] = sum_rr_bad[i] = 0.0
         if initial >= cap:
             at_cap = nodes
             at_cap_bad = malicious
@@ -195,19 +208,17 @@ def play(  # type: ignore[no-untyped-def]
         played = 0
         for checkpoint in range(len(checkpoints)):
             while played < checkpoints[checkpoint]:
-                # A prompt, an inference node.
+                # An output: a prompt and an inference node.
                 bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-                prompt = ((bits >> _32) * n_prompts) >> _32
-                bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-                model = ((bits >> _32) * n_models) >> _32
-
-                task = np.uint64(task_of[prompt])
+                output = ((bits >> _32) * n_outputs) >> _32
+                model = np.uint64(model_of[output])
+                task = np.uint64(task_of[output])
 
                 # K evaluator nodes that have a score (Floyd's sampling).
                 start = np.int64(0)
                 size = nodes
                 if not one_roster:
-                    group = group_of[prompt, model]
+                    group = group_of[output]
                     start = groups[group]
                     size = groups[group + 1] - start
                 for i in range(K):
@@ -231,7 +242,9 @@ def play(  # type: ignore[no-untyped-def]
                     bad[i] = shifted < malicious
                     column[i] = evaluator_of[n]
                     weight[i] = trust[n] if seen[n] == stamp else initial
-                    given[i] = scores[prompt, model, np.uint64(column[i])]
+                    given[i] = scores[output, np.uint64(column[i])]
+                    share[i] = bad[i]
+                    charge[i] = costs[task, bad[i], np.uint64(column[i])]
                 if noisy:
                     for i in range(K):
                         moved = given[i] + noise[np.uint64(node[i])] * normal(extra)
@@ -244,23 +257,22 @@ def play(  # type: ignore[no-untyped-def]
                 average = 5.0 + sum_c / played if played > 0 else 5.0
                 own = np.int64(model) == beneficiary
                 for i in range(K):
-                    if bad[i]:
-                        draw = 0.0
-                        if draws == UNIFORM:
-                            draw = uniform(extra)
-                        elif draws == NORMAL:
-                            draw = normal(extra)
-                        given[i] = manipulate(
-                            attack,
-                            given[i],
-                            own,
-                            weight[i] / cap,
-                            peer,
-                            revealed,
-                            average,
-                            draw,
-                            attack_params,
-                        )
+                    draw = 0.0
+                    # Without a draw both outcomes are computed and one is taken: no branch.
+                    if draws != NOTHING and bad[i]:
+                        draw = uniform(extra) if draws == UNIFORM else normal(extra)
+                    bent = manipulate(
+                        attack,
+                        given[i],
+                        own,
+                        weight[i] / cap,
+                        peer,
+                        revealed,
+                        average,
+                        draw,
+                        attack_params,
+                    )
+                    given[i] = bent if bad[i] else given[i]
                 if peer == peer:
                     revealed = peer
 
@@ -274,18 +286,19 @@ def play(  # type: ignore[no-untyped-def]
                 else:
                     consensus = core(given, weight, rule_params)
 
-                # Evaluator rewards.
+                # Evaluator rewards; a sum for each place in the sample, which vectorises.
                 for i in range(K):
                     distance = abs(given[i] - consensus)
-                    deviation[i] = distance / 10
-                    earned = alpha - slope * distance - costs[task, bad[i], np.uint64(column[i])]
-                    sum_d += deviation[i]
-                    sum_r += earned
-                    sum_rr += earned * earned
-                    sum_d_bad += bad[i] * deviation[i]
-                    sum_r_bad += bad[i] * earned
-                    sum_rr_bad += bad[i] * earned * earned
-                    ratings_bad += bad[i]
+                    deviation[i] = distance * 0.1
+                    earned[i] = alpha - slope * distance - charge[i]
+                for i in range(K):
+                    sum_d[i] += deviation[i]
+                    sum_d_bad[i] += share[i] * deviation[i]
+                    sum_r[i] += earned[i]
+                    sum_r_bad[i] += share[i] * earned[i]
+                    sum_rr[i] += earned[i] * earned[i]
+                    sum_rr_bad[i] += share[i] * earned[i] * earned[i]
+                    sum_bad[i] += share[i]
 
                 # Trust.
                 compared = True
@@ -321,52 +334,61 @@ def play(  # type: ignore[no-untyped-def]
                     updated[i] = weight[i]
                 if compared:
                     update(updated, deviation, typical, trust_params)
+                if renews_below > 0:
+                    for i in range(K):
+                        if bad[i] and updated[i] < renews_below:
+                            updated[i] = initial
+                            identities += 1
                 for i in range(K):
-                    new = updated[i]
-                    if bad[i] and new < renews_below:
-                        new = initial
-                        identities += 1
                     n = np.uint64(node[i])
-                    trust[n] = new
+                    trust[n] = updated[i]
                     seen[n] = stamp
-                    gained = new - weight[i]
-                    reached = int(new >= cap) - int(weight[i] >= cap)
-                    trust_all += gained
-                    trust_bad += bad[i] * gained
-                    at_cap += reached
-                    at_cap_bad += bad[i] * reached
+                for i in range(K):
+                    gained = updated[i] - weight[i]
+                    sum_w[i] += gained
+                    sum_w_bad[i] += share[i] * gained
+                changed = int(played == 0)
+                for i in range(K):
+                    changed += (updated[i] >= cap) != (weight[i] >= cap)
+                if changed > 0:
+                    for i in range(K):
+                        reached = int(updated[i] >= cap) - int(weight[i] >= cap)
+                        at_cap += reached
+                        at_cap_bad += bad[i] * reached
+                    if half_saturated == 0 and 2 * at_cap >= nodes:
+                        half_saturated = played + 1
+                    if saturated == 0 and at_cap == nodes:
+                        saturated = played + 1
 
                 # Statistics.
                 played += 1
-                if half_saturated == 0 and 2 * at_cap >= nodes:
-                    half_saturated = played
-                if saturated == 0 and at_cap == nodes:
-                    saturated = played
-                truth = quality[prompt, model]
-                place_of_truth = rank[prompt, model]
                 c = consensus - 5
-                g = truth - 5
                 sum_c += c
-                sum_cc += c * c
-                sum_g += g
-                sum_gg += g * g
-                sum_cg += c * g
-                sum_error += abs(consensus - truth)
-                by_model[replication, task, model, 0] += 1
-                by_model[replication, task, model, 1] += c
-                by_model[replication, task, model, 2] += c * c
+                sum_error += abs(consensus - quality[output])
+                by_output[replication, output, 0] += 1
+                by_output[replication, output, 1] += c
+                by_output[replication, output, 2] += c * c
                 bin_ = np.uint64(consensus * 100 + 0.5)
                 histogram[replication, 0, bin_] += 1
-                histogram[replication, 1, bin_] += place_of_truth
-                sum_rank_sq += place_of_truth * place_of_truth
+                histogram[replication, 1, bin_] += rank[output]
 
             row = sums[replication, checkpoint]
-            row[0], row[1], row[2], row[3] = sum_c, sum_cc, sum_g, sum_gg
-            row[4], row[5], row[6], row[7] = sum_cg, sum_error, sum_d, sum_d_bad
-            row[8], row[9], row[10], row[11] = sum_r, sum_rr, sum_r_bad, sum_rr_bad
-            row[12], row[13], row[14], row[15] = ratings_bad, identities, trust_all, trust_bad
-            row[16], row[17], row[18], row[19] = at_cap, at_cap_bad, half_saturated, saturated
-            row[20] = sum_rank_sq
+            row[0], row[1] = sum_c, sum_error
+            for i in range(K):
+                row[2] += sum_d[i]
+                row[3] += sum_d_bad[i]
+                row[4] += sum_r[i]
+                row[5] += sum_rr[i]
+                row[6] += sum_r_bad[i]
+                row[7] += sum_rr_bad[i]
+                row[8] += sum_bad[i]
+                row[10] += sum_w[i]
+                row[11] += sum_w_bad[i]
+            row[9] = identities
+            row[10] += initial * nodes
+            row[11] += initial * malicious
+            row[12], row[13] = at_cap, at_cap_bad
+            row[14], row[15] = half_saturated, saturated
 
 
 def _choose(  # type: ignore[no-untyped-def]
@@ -442,4 +464,6 @@ def specialize(rule: str, trust: str, k: int) -> Any:
     }
     # The name is the key of the cache on disk, which looks at no function that this one calls.
     name = f"{rule}_{trust}_{k}_{code}"
-    return njit(nogil=True, cache=True, error_model="numpy")(_with(play, name, constants))
+    return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})(
+        _with(play, name, constants)
+    )

@@ -70,7 +70,7 @@ def play(cell: Cell, pool: Pool, replication: int) -> Iterator[Round]:
     consensus_so_far: list[float] = []
 
     for _ in range(cell.rounds):
-        prompt, model = sampling.below(prompts), sampling.below(models)
+        prompt, model = divmod(sampling.below(prompts * models), models)
         scores = pool.scores[prompt, model, pool.evaluator_of]
         able = np.flatnonzero(~np.isnan(scores))
         nodes = able[_floyd(sampling, len(able), k)]

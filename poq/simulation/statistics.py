@@ -1,7 +1,7 @@
 """From the sums of a simulation to the statistics of its replications.
 
 The kernel adds up a fixed number of sums (:data:`SUMS`), a histogram of consensus and the consensus
-by task and inference node; everything that is reported follows from these. Intervals are Student's
+by output; everything that is reported follows from these. Intervals are Student's
 t over replications: they say how sure the simulation is given the logged scores, not how sure one
 can be of other prompts.
 """
@@ -17,12 +17,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from poq.rewards import RewardSettings
+from poq.simulation.pool import Pool
 
 Floats = NDArray[np.float64]
 
 SUMS = (
-    # consensus and 10 * reference quality, both less 5, and their distance
-    *("consensus", "consensus_sq", "quality", "quality_sq", "product", "error"),
+    # consensus less 5; its distance from 10 * reference quality
+    *("consensus", "error"),
     # deviations and rewards of evaluator nodes: all, malicious
     *("deviation", "deviation_bad", "reward", "reward_sq", "reward_bad", "reward_sq_bad"),
     *("ratings_bad", "identities"),
@@ -30,7 +31,6 @@ SUMS = (
     *("trust", "trust_bad", "at_cap", "at_cap_bad"),
     # first round after which half of the nodes, all nodes, are at the cap; 0 if there was none
     *("half_saturated", "saturated"),
-    "rank_sq",
 )
 """Names of the sums, in the kernel's order; all since the first round."""
 
@@ -43,8 +43,8 @@ class Sums:
     """Rounds played at each checkpoint, shape (C,)."""
     sums: Floats
     """Shape (R, C, len(SUMS))."""
-    by_model: Floats
-    """Rounds, sum and sum of squares of consensus - 5, shape (R, T, M, 3)."""
+    by_output: Floats
+    """Rounds, sum and sum of squares of consensus - 5, shape (R, P * M, 3)."""
     histogram: Floats
     """Rounds, and sum of the ranks of their reference quality, by consensus; shape (R, 2, B)."""
 
@@ -57,9 +57,8 @@ def replications(
     sums: Sums,
     *,
     k: int,
-    nodes: int,
     malicious: int,
-    inference_costs: Floats,
+    pool: Pool,
     reward: RewardSettings,
 ) -> dict[str, Floats]:
     """Return the statistics of each replication, name -> shape (R,).
@@ -70,9 +69,8 @@ def replications(
     Args:
         sums: what the kernel has added up.
         k: evaluator nodes in a round.
-        nodes: evaluator nodes in the pool.
-        malicious: malicious ones among them.
-        inference_costs: shape (T, M).
+        malicious: malicious nodes in the pool.
+        pool: what was played on.
         reward: alpha and beta.
 
     Returns:
@@ -90,27 +88,23 @@ def replications(
 
     ratings_bad = last("ratings_bad")
     ratings_good = n * k - ratings_bad
-    by_model = sums.by_model
-    paid = reward.alpha * (by_model[..., 1] + 5 * by_model[..., 0]) / 10
-    burden = reward.beta * inference_costs
-    paid_sq = (reward.alpha / 10) ** 2 * (
-        by_model[..., 2] + 10 * by_model[..., 1] + 25 * by_model[..., 0]
-    )
-    inference = (paid - burden * by_model[..., 0]).sum(axis=(1, 2))
-    inference_sq = (paid_sq - 2 * burden * paid + burden**2 * by_model[..., 0]).sum(axis=(1, 2))
+    trust = standing(sums, len(pool), malicious)
+    played, c, cc = np.moveaxis(sums.by_output, -1, 0)
+    g = 10 * pool.quality.ravel() - 5
+    ranks = pool.ranks.ravel()
+    paid = reward.alpha * (c + 5 * played) / 10
+    burden = reward.beta * pool.inference_costs[pool.task].ravel()
+    paid_sq = (reward.alpha / 10) ** 2 * (cc + 10 * c + 25 * played)
+    inference = (paid - burden * played).sum(axis=1)
+    inference_sq = (paid_sq - 2 * burden * paid + burden**2 * played).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "pearson": _correlation(
-                n,
-                last("consensus"),
-                last("consensus_sq"),
-                last("quality"),
-                last("quality_sq"),
-                last("product"),
+                n, c.sum(axis=1), cc.sum(axis=1), played @ g, played @ g**2, c @ g
             ),
-            "spearman": _spearman(sums.histogram, last("rank_sq")),
+            "spearman": _spearman(sums.histogram, played @ ranks**2),
             "mae": last("error") / n,
-            "bias": (last("consensus") - last("quality")) / n,
+            "bias": (c.sum(axis=1) - played @ g) / n,
             "inference_reward": inference / n,
             "inference_reward_sd": _deviation(n, inference, inference_sq),
             "evaluator_reward": last("reward") / (n * k),
@@ -128,7 +122,7 @@ def replications(
             "honest_deviation": (last("deviation") - last("deviation_bad")) / ratings_good,
             "malicious_deviation": last("deviation_bad") / ratings_bad,
             "identities": last("identities"),
-            **{name: values[:, -1] for name, values in standing(sums, nodes, malicious).items()},
+            **{name: values[:, -1] for name, values in trust.items()},
             "half_saturated": np.where(last("half_saturated") > 0, last("half_saturated"), np.nan),
             "saturated": np.where(last("saturated") > 0, last("saturated"), np.nan),
         }
@@ -150,7 +144,7 @@ def standing(sums: Sums, nodes: int, malicious: int) -> dict[str, Floats]:
 
 
 def coalition_income(
-    sums: Sums, *, inference_costs: Floats, reward: RewardSettings, own: int, fee: float
+    sums: Sums, *, pool: Pool, reward: RewardSettings, own: int, fee: float
 ) -> Floats:
     """Return what the malicious coalition earns in a round, shape (R,).
 
@@ -158,16 +152,17 @@ def coalition_income(
 
     Args:
         sums: what the kernel has added up.
-        inference_costs: shape (T, M).
+        pool: what was played on.
         reward: alpha and beta.
         own: its inference node; negative if it has none.
         fee: cost of an identity.
     """
     income = sums.of("reward_bad")[:, -1] - fee * sums.of("identities")[:, -1]
     if own >= 0:
-        served = sums.by_model[:, :, own]
+        models = len(pool.inference_nodes)
+        served = sums.by_output[:, own::models]
         quality = (served[..., 1] + 5 * served[..., 0]) / 10
-        cost = inference_costs[:, own] * served[..., 0]
+        cost = pool.inference_costs[pool.task, own] * served[..., 0]
         income = income + (reward.alpha * quality - reward.beta * cost).sum(axis=1)
     return np.asarray(income / sums.rounds[-1])
 

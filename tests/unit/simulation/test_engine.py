@@ -31,7 +31,7 @@ def grid(**values: object) -> Grid:
 def test_threads_and_chunks_do_not_change_a_bit(make_cell: MakeCell, pool: Pool) -> None:
     cells = [make_cell(replications=7, attack="noise"), make_cell(replications=3)]
     for one, many in zip(run(cells, pool), run(cells, pool, threads=4), strict=True):
-        for name in ("sums", "by_model", "histogram"):
+        for name in ("sums", "by_output", "histogram"):
             np.testing.assert_array_equal(getattr(one, name), getattr(many, name))
     fewer = run([make_cell(replications=2, attack="noise")], pool)[0]
     np.testing.assert_array_equal(fewer.sums, run(cells, pool)[0].sums[:2])
@@ -39,9 +39,9 @@ def test_threads_and_chunks_do_not_change_a_bit(make_cell: MakeCell, pool: Pool)
 
 def test_all_cells_play_the_same_rounds(make_cell: MakeCell, pool: Pool) -> None:
     cells = [make_cell(), make_cell("median", attack="noise"), make_cell(malicious_ratio=0)]
-    qualities = [sums.of("quality") for sums in run(cells, pool)]
-    np.testing.assert_array_equal(qualities[0], qualities[1])
-    np.testing.assert_array_equal(qualities[0], qualities[2])
+    played = [sums.by_output[..., 0] for sums in run(cells, pool)]
+    np.testing.assert_array_equal(played[0], played[1])
+    np.testing.assert_array_equal(played[0], played[2])
 
 
 def test_statistics_are_those_of_the_rounds(make_cell: MakeCell, pool: Pool) -> None:

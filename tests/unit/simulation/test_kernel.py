@@ -32,10 +32,6 @@ def assert_equal_round_for_round(cell: Cell, pool: Pool) -> None:
         c, g = consensus - 5, truth - 5
         expected = {
             "consensus": c,
-            "consensus_sq": c**2,
-            "quality": g,
-            "quality_sq": g**2,
-            "product": c * g,
             "error": abs(c - g),
             "deviation": deviations.sum(axis=1),
             "deviation_bad": (bad * deviations).sum(axis=1),
@@ -57,11 +53,11 @@ def assert_equal_round_for_round(cell: Cell, pool: Pool) -> None:
             reached = np.flatnonzero(at_cap >= share * len(pool))
             expected_round = reached[0] + 1 if len(reached) else 0
             assert found.of(name)[replication, -1] == expected_round
-        served = np.zeros_like(found.by_model[replication])
+        served = np.zeros_like(found.by_output[replication])
         for r in rounds:
-            task = pool.task[r.prompt]
-            served[task, r.model] += (1, r.consensus - 5, (r.consensus - 5) ** 2)
-        np.testing.assert_allclose(found.by_model[replication], served, atol=1e-10)
+            output = r.prompt * len(pool.inference_nodes) + r.model
+            served[output] += (1, r.consensus - 5, (r.consensus - 5) ** 2)
+        np.testing.assert_allclose(found.by_output[replication], served, atol=1e-10)
         counts = np.bincount((consensus * 100 + 0.5).astype(int), minlength=1001)
         # a consensus on the edge of a bin may round to either side
         assert abs(counts - found.histogram[replication, 0]).sum() <= 2
