@@ -11,7 +11,7 @@ READY := $(VENV)/ready
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
 
-.PHONY: run resume test lint unit bench images docs lock
+.PHONY: run resume test lint unit bench-generation bench-simulation images docs lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -39,8 +39,11 @@ lint: $(READY)
 unit: $(READY)
 	$(BIN)/pytest $(ARGS)
 
-bench: $(READY)
+bench-generation: $(READY)
 	$(BIN)/python -m benchmarks.generation --config $(CONFIG) $(ARGS)
+
+bench-simulation: $(READY)
+	$(BIN)/python -m benchmarks.simulation $(ARGS)
 
 # The pictures of the README, from the demo's run.
 IMAGES := inference_rewards evaluator_reliability

@@ -1,0 +1,76 @@
+"""From what size on a coalition of malicious evaluator nodes pays."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from poq.simulation.engine import CONFIDENCE, malicious_nodes, measure
+from poq.simulation.pool import Pool
+from poq.simulation.settings import Cell
+from poq.simulation.statistics import summarize
+
+
+def break_even(sizes: ArrayLike, profits: ArrayLike) -> NDArray[np.float64]:
+    """Return the size from which on a coalition's profit is positive, interpolated linearly.
+
+    Args:
+        sizes: numbers of malicious nodes, ascending, shape (S,), at least 1.
+        profits: profit of each size in each replication, shape (R, S).
+
+    Returns:
+        Shape (R,): where the profit last turns from not positive to positive; the smallest size
+        if all profits are positive; NaN if that of the largest size is not.
+    """
+    size = np.asarray(sizes, dtype=np.float64)
+    profit = np.asarray(profits, dtype=np.float64)
+    found = np.full(len(profit), np.nan)
+    for row, values in enumerate(profit):
+        losing = np.flatnonzero(values <= 0)
+        if len(losing) == 0:
+            found[row] = size[0]
+        elif losing[-1] < len(size) - 1:
+            i = losing[-1]
+            share = values[i] / (values[i] - values[i + 1])
+            found[row] = size[i] + share * (size[i + 1] - size[i])
+    return found
+
+
+def break_even_sizes(
+    cells: Iterable[tuple[Mapping[str, Any], Cell]],
+    pool: Pool,
+    *,
+    threads: int = 1,
+    confidence: float = CONFIDENCE,
+) -> pl.DataFrame:
+    """Return the break-even size of the coalition for each group of cells.
+
+    Args:
+        cells: keys and cells (:meth:`poq.simulation.settings.Grid.cells`); those whose keys
+            differ in ``malicious_ratio`` alone are a group. Ratios without a node are left out.
+        pool: what to run them on.
+        threads: threads that run at a time.
+        confidence: coverage of the intervals over replications, in (0, 1).
+
+    Returns:
+        One row a group: its keys, ``n`` (replications in which the attack pays at the largest
+        size), ``value`` (mean number of nodes over these), ``low``, ``high``; null if it never
+        pays.
+    """
+    named = [(dict(keys), cell) for keys, cell in cells if malicious_nodes(cell, pool) > 0]
+    measured = measure([cell for _, cell in named], pool, threads=threads)
+    groups: dict[tuple[Any, ...], dict[int, NDArray[np.float64]]] = defaultdict(dict)
+    for (keys, cell), values in zip(named, measured, strict=True):
+        keys.pop("malicious_ratio")
+        groups[tuple(keys.items())][malicious_nodes(cell, pool)] = values["profit"]
+    found = []
+    for items, by_size in groups.items():
+        sizes = sorted(by_size)
+        profits = np.column_stack([by_size[size] for size in sizes])
+        found.append((dict(items), {"break_even": break_even(sizes, profits)}))
+    return summarize(found, confidence).drop("metric")

@@ -1,0 +1,259 @@
+"""Run cells: arrays for the kernel, threads over replications, statistics out of sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from poq import kinds
+from poq.attacks import honest
+from poq.errors import PoqError
+from poq.simulation.pool import Pool
+from poq.simulation.settings import Cell
+from poq.simulation.statistics import (
+    SUMS,
+    Sums,
+    coalition_income,
+    replications,
+    standing,
+    summarize,
+)
+from poq.simulation.streams import states
+
+CONFIDENCE = 0.95
+
+
+def malicious_nodes(cell: Cell, pool: Pool) -> int:
+    """Return the number of malicious nodes: the ratio's, rounded half up."""
+    return int(cell.malicious_ratio * len(pool) + 0.5)
+
+
+def beneficiary(cell: Cell, pool: Pool) -> int:
+    """Return the coalition's inference node as an index; -1 if it has none.
+
+    Raises:
+        PoqError: the pool has no such inference node.
+    """
+    if cell.beneficiary is None:
+        return -1
+    if cell.beneficiary not in pool.inference_nodes:
+        raise PoqError(
+            f"beneficiary: found {cell.beneficiary!r}; "
+            f"expected one of {', '.join(pool.inference_nodes)}"
+        )
+    return pool.inference_nodes.index(cell.beneficiary)
+
+
+def checkpoints(rounds: int, per_decade: int = 8) -> NDArray[np.int64]:
+    """Return rounds after which trust is recorded: evenly spaced logarithms, the last included."""
+    steps = int(np.ceil(np.log10(rounds) * per_decade)) + 1
+    return np.unique(np.geomspace(1, rounds, steps).round().astype(np.int64))
+
+
+def run(
+    cells: Iterable[Cell],
+    pool: Pool,
+    *,
+    threads: int = 1,
+    at: NDArray[np.int64] | None = None,
+) -> list[Sums]:
+    """Run cells and return what they add up to.
+
+    Replications are shared out among threads; their numbers depend on the seed and on the
+    replication alone, so that the result is the same with any number of threads.
+
+    Args:
+        cells: what to run.
+        pool: what to run it on.
+        threads: threads that run at a time.
+        at: rounds after which sums are recorded, ascending, the last being the cell's rounds;
+            :func:`checkpoints` if left out.
+
+    Raises:
+        PoqError: K exceeds the evaluator nodes that have a score for some output, or the
+            beneficiary is unknown.
+    """
+    results: list[Sums] = []
+    with ThreadPoolExecutor(threads) as workers:
+        pending: list[Future[None]] = []
+        for cell in cells:
+            sums, call = _prepare(cell, pool, checkpoints(cell.rounds) if at is None else at)
+            results.append(sums)
+            share = -(-cell.replications // threads)
+            for start in range(0, cell.replications, share):
+                pending.append(workers.submit(call, range(start, start + share)))
+        for future in pending:
+            future.result()
+    return results
+
+
+def study(
+    cells: Iterable[tuple[Mapping[str, Any], Cell]],
+    pool: Pool,
+    *,
+    threads: int = 1,
+    confidence: float = CONFIDENCE,
+) -> pl.DataFrame:
+    """Return the statistics of a grid: one row for each cell and statistic.
+
+    Profit is what the malicious coalition earns in a round more than the same nodes would if they
+    were honest, on the same random numbers.
+
+    Args:
+        cells: keys that name a cell, and the cell (:meth:`poq.simulation.settings.Grid.cells`).
+        pool: what to run it on.
+        threads: threads that run at a time.
+        confidence: coverage of the intervals over replications, in (0, 1).
+
+    Returns:
+        The keys, ``malicious`` (number of malicious nodes), ``effective_evaluators``
+        (:meth:`poq.simulation.pool.Pool.effective_evaluators`), ``metric``, ``n`` (replications
+        where it is defined), ``value``, ``low``, ``high``.
+    """
+    named = list(cells)
+    effective = pool.effective_evaluators()
+    measured = measure([cell for _, cell in named], pool, threads=threads)
+    rows = []
+    for (keys, cell), values in zip(named, measured, strict=True):
+        malicious = malicious_nodes(cell, pool)
+        rows.append(({**keys, "malicious": malicious, "effective_evaluators": effective}, values))
+    return summarize(rows, confidence)
+
+
+def measure(
+    cells: list[Cell], pool: Pool, *, threads: int = 1
+) -> list[dict[str, NDArray[np.float64]]]:
+    """Return the statistics of each replication of each cell, name -> shape (R,).
+
+    See :func:`poq.simulation.statistics.replications`, and ``profit`` in :func:`study`.
+    """
+    twins = [_honest_twin(cell) for cell in cells]
+    # Each twin runs once, whatever the number of attacks on it.
+    distinct = list(dict.fromkeys([*cells, *twins]))
+    sums = dict(zip(distinct, run(distinct, pool, threads=threads), strict=True))
+    return [
+        _measured(cell, sums[cell], sums[twin], pool)
+        for cell, twin in zip(cells, twins, strict=True)
+    ]
+
+
+def trajectories(
+    cells: Iterable[tuple[Mapping[str, Any], Cell]],
+    pool: Pool,
+    *,
+    threads: int = 1,
+    confidence: float = CONFIDENCE,
+) -> pl.DataFrame:
+    """Return trust over time: one row for each cell, recorded round and statistic.
+
+    Arguments as in :func:`study`; its rows are the keys, ``round``, then ``metric`` to ``high``
+    with the statistics of :func:`poq.simulation.statistics.standing`.
+    """
+    named = list(cells)
+    measured = []
+    for (keys, cell), sums in zip(
+        named, run([cell for _, cell in named], pool, threads=threads), strict=True
+    ):
+        values = standing(sums, len(pool), malicious_nodes(cell, pool))
+        for column, played in enumerate(sums.rounds):
+            now = {name: rows[:, column] for name, rows in values.items()}
+            measured.append(({**keys, "round": int(played)}, now))
+    return summarize(measured, confidence)
+
+
+def _honest_twin(cell: Cell) -> Cell:
+    """Return the cell in which the malicious nodes are honest."""
+    return cell.model_copy(update={"attack": honest.Settings(kind="honest")})
+
+
+def _measured(cell: Cell, sums: Sums, twin: Sums, pool: Pool) -> dict[str, NDArray[np.float64]]:
+    values = replications(
+        sums,
+        k=cell.evaluators_per_round,
+        malicious=malicious_nodes(cell, pool),
+        pool=pool,
+        reward=cell.reward,
+    )
+    fee = kinds.load("poq.attacks", cell.attack.kind).fee(cell.attack)
+    own = beneficiary(cell, pool)
+    incomes = [
+        coalition_income(of, pool=pool, reward=cell.reward, own=own, fee=fee) for of in (sums, twin)
+    ]
+    return values | {"profit": incomes[0] - incomes[1]}
+
+
+def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
+    """Return the sums of a cell, still 0, and what adds a range of replications to them."""
+    from poq.simulation import kernel
+
+    update = kinds.load("poq.trust", cell.trust.kind)
+    rule = kinds.load("poq.consensus", cell.consensus.kind)
+    attack = kinds.load("poq.attacks", cell.attack.kind)
+    prompts, models, evaluators = pool.scores.shape
+    outputs = prompts * models
+    _check(cell, pool)
+    group_of, groups, roster = pool.rosters
+    effort = np.array([1.0, attack.effort(cell.attack)])
+    sums = Sums(
+        rounds=np.asarray(at, dtype=np.int64),
+        sums=np.zeros((cell.replications, len(at), len(SUMS))),
+        by_output=np.zeros((cell.replications, outputs, 3)),
+        histogram=np.zeros((cell.replications, 2, kernel.BINS)),
+    )
+    play = kernel.specialize(cell.consensus.kind, cell.trust.kind, cell.evaluators_per_round)
+    arguments = (
+        np.ascontiguousarray(pool.scores).reshape(outputs, evaluators),
+        (pool.quality * 10).ravel(),
+        pool.ranks.ravel(),
+        np.tile(np.arange(models), prompts),
+        np.repeat(pool.task, models),
+        models,
+        group_of.ravel(),
+        groups,
+        roster,
+        pool.evaluator_of.astype(np.int32),
+        pool.noise if pool.noise.any() else np.empty(0),
+        malicious_nodes(cell, pool),
+        beneficiary(cell, pool),
+        cell.reward.beta * effort[None, :, None] * pool.evaluator_costs[:, None, :],
+        cell.reward.alpha / 10,
+        cell.reward.alpha,
+        cell.trust.initial,
+        update.cap(cell.trust),
+        rule.params(cell.consensus),
+        update.params(cell.trust),
+        kernel.ATTACKS.index(cell.attack.kind),
+        kernel.DRAWS.index(attack.DRAWS),
+        attack.renews_below(cell.attack, cell.trust.initial),
+        np.array(attack.params(cell.attack), dtype=np.float64),
+        sums.rounds,
+    )
+
+    def call(chunk: range) -> None:
+        part = slice(chunk.start, chunk.stop)
+        chunk = range(cell.replications)[part]
+        play(
+            *arguments,
+            states(cell.seed, chunk),
+            sums.sums[part],
+            sums.by_output[part],
+            sums.histogram[part],
+        )
+
+    return sums, call
+
+
+def _check(cell: Cell, pool: Pool) -> None:
+    """Raise a PoqError if a roster has fewer than K nodes."""
+    _, groups, _ = pool.rosters
+    smallest = int(np.diff(groups).min())
+    if smallest < cell.evaluators_per_round:
+        raise PoqError(
+            f"evaluators_per_round: found {cell.evaluators_per_round}; expected at most "
+            f"{smallest}, the number of evaluator nodes that have a score for every output"
+        )
