@@ -12,7 +12,7 @@ SPLITS = ("calibration", "test")
 REFERENCE_METRICS = ("token_f1", "exact_match", "rouge1", "rouge2", "rougeL")
 CORRUPTIONS = (
     "untouched", "truncated", "entity_swapped", "shuffled", "widened", "misplaced", "echoed",
-    "off_topic", "node_output",
+    "off_topic", "looped", "node_output",
 )  # fmt: skip
 JUDGE = "judge"
 """Architecture of evaluators whose scores may be a reference for others, and that reference."""
@@ -69,7 +69,7 @@ NODE = Column("node", STRING, "name of the inference or evaluator node")
 KIND = Column("kind", STRING, "kind of the node", values=("inference", "evaluator"))
 COMPARES_WITH = Column(
     "compares_with", STRING, "what the evaluator compares the output with",
-    values=("reference", "question", "context", "question+context"),
+    values=("reference", "question", "context", "question+context", "question+evidence"),
 )  # fmt: skip
 SIZE = [
     Column("parameters", INT, "weights of the model, before quantisation; null without a model",

@@ -20,6 +20,7 @@ from poq.evaluators.base import (
     Target,
     Verdicts,
 )
+from poq.sentences import evidence
 from poq.streams import stream
 from poq.tables import with_prompts
 
@@ -122,12 +123,18 @@ def load_evaluator(
 def targets(rows: pl.DataFrame, compares_with: Target) -> list[list[str]]:
     """Return what each output is compared with; several texts only for references.
 
-    A prompt without a question gives an empty text for "question" and its context alone for
-    "question+context".
+    A prompt without a question gives an empty text for "question", and its context or evidence
+    alone for "question+context" and "question+evidence".
     """
     if compares_with == "reference":
         return rows["references"].to_list()
     question = pl.col("question").fill_null("")
+    if compares_with == "question+evidence":
+        columns = rows.select("context", question.alias("question"), "output").iter_rows()
+        return [
+            [f"{asked}\n{evidence(context, asked, output)}".strip()]
+            for context, asked, output in columns
+        ]
     text = {
         "question": question,
         "context": pl.col("context"),

@@ -16,8 +16,12 @@ from poq.settings import Settings
 if TYPE_CHECKING:
     from torch.nn import Module
 
-Target = Literal["reference", "question", "context", "question+context"]
-"""What an output is compared with; all but ``reference`` exist in a live network."""
+Target = Literal["reference", "question", "context", "question+context", "question+evidence"]
+"""What an output is compared with; all but ``reference`` exist in a live network.
+
+``evidence`` is the one sentence of the context that the output most likely rests on
+(:func:`poq.sentences.evidence`), for models that cannot read all of it.
+"""
 
 
 class FixedScale(Settings):

@@ -41,7 +41,7 @@ NEAR_ZERO = 0.1
 """Below this a correlation counts as near zero or negative: a small effect (Cohen, 1988)."""
 
 LLAMA, GEMMA, PHI, QWEN = "llama-3.2-3b", "gemma-2-2b", "phi-3-mini", "qwen2-1.5b"
-REFERENCE_FREE = ("question+context", "context", "question")
+REFERENCE_FREE = ("question+context", "question+evidence", "context", "question")
 STAND_INS = {
     "sts-distilroberta": ("bi_encoder", ("reference", *REFERENCE_FREE)),
     "ce-minilm": ("cross_encoder", (*REFERENCE_FREE, "reference")),

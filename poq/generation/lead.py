@@ -5,7 +5,6 @@ The lead baseline of news summarization, and in a network a free rider that cost
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -13,9 +12,8 @@ from typing import Literal
 from pydantic import Field
 
 from poq.generation.base import Completion, Generator, Request, Serving
+from poq.sentences import leading_sentences
 from poq.settings import Settings as BaseSettings
-
-_SENTENCE_END = re.compile(r"(?<=[.!?])([\"')\]]*)\s+(?=[\"'(\[]?[A-Z0-9])")
 
 
 class Settings(BaseSettings):
@@ -47,13 +45,3 @@ class LeadGenerator:
 def load(settings: Settings, serving: Serving, folder: Path | None) -> Generator:
     """Return the generator."""
     return LeadGenerator(settings.sentences)
-
-
-def leading_sentences(text: str, count: int) -> str:
-    """Return the first ``count`` sentences; the whole text if it has no more.
-
-    A sentence ends at ``.``, ``!`` or ``?`` before white space and a capital or digit, which
-    takes an abbreviation before a name ("Dr. Voss") for an end.
-    """
-    ends = [match.end(1) for match in _SENTENCE_END.finditer(text.strip())]
-    return text.strip()[: ends[count - 1]].strip() if len(ends) >= count else text.strip()

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poq.generation.lead import leading_sentences
+from poq.sentences import leading_sentences
 
 TRUNCATED = (0.25, 0.5, 0.75)
 """Shares of a reference's words that are cut off its end."""
@@ -31,6 +31,8 @@ MISPLACED = 3
 """Spans of the context that are drawn."""
 OFF_TOPIC = 2
 """References of other prompts that are drawn."""
+LOOPED = (1, 3)
+"""Words that are said over and over."""
 
 
 class Subject(NamedTuple):
@@ -158,6 +160,21 @@ def off_topic(subject: Subject, rng: np.random.Generator) -> list[Variant]:
     return [(1.0, text) for text in (*subject.siblings, *(subject.strangers[i] for i in drawn))]
 
 
+def looped(subject: Subject, rng: np.random.Generator) -> list[Variant]:
+    """Return one and three words of the context, over and over, as many as a reference has.
+
+    At least twice, which may be more: the loop of a node that has lost its thread.
+    """
+    words = subject.context.split()
+    variants = []
+    for count in LOOPED:
+        reference = subject.references[int(rng.integers(len(subject.references)))]
+        start = int(rng.integers(max(1, len(words) - count + 1)))
+        times = max(2, ceil(len(reference.split()) / count))
+        variants.append((1.0, " ".join(words[start : start + count] * times)))
+    return variants
+
+
 CORRUPTIONS: dict[str, Callable[[Subject, np.random.Generator], list[Variant]]] = {
     function.__name__: function
     for function in (
@@ -169,6 +186,7 @@ CORRUPTIONS: dict[str, Callable[[Subject, np.random.Generator], list[Variant]]] 
         misplaced,
         echoed,
         off_topic,
+        looped,
     )
 }
 

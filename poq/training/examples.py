@@ -21,6 +21,7 @@ def build_examples(
     *,
     corruptions: Sequence[str],
     labels: Mapping[str, str],
+    per_kind: int | None = None,
     held_out: float,
     seed: int,
 ) -> pl.DataFrame:
@@ -37,6 +38,7 @@ def build_examples(
         corruptions: kinds of texts, "node_output" or keys of
             :data:`poq.training.corruptions.CORRUPTIONS`.
         labels: "token_f1" or "rougeL", by task.
+        per_kind: texts of each task, part and corruption at most, drawn; outputs of nodes all stay.
         held_out: share of each task's contexts that training does not see, in [0, 1).
         seed: the run's seed.
 
@@ -67,7 +69,13 @@ def build_examples(
     ]
     if not rows:
         raise PoqError(f"corruptions {[*corruptions]} gave no text to train on")
-    return pl.DataFrame(rows, schema_overrides={"grade": pl.Float64}, infer_schema_length=None)
+    found = pl.DataFrame(rows, schema_overrides={"grade": pl.Float64}, infer_schema_length=None)
+    if per_kind is None:
+        return found
+    draw = pl.Series("draw", stream(seed, "training", "per kind").random(len(found)))
+    place = pl.col("draw").rank("ordinal").over("task", "part", "corruption")
+    chosen = (place <= per_kind) | (pl.col("corruption") == "node_output")
+    return found.with_columns(draw).filter(chosen).drop("draw")
 
 
 def _with_part(prompts: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from poq.settings import Settings
 
 Corruption = Literal[
     "untouched", "truncated", "entity_swapped", "shuffled", "widened", "misplaced", "echoed",
-    "off_topic", "node_output",
+    "off_topic", "looped", "node_output",
 ]  # fmt: skip
 Label = Literal["token_f1", "rougeL"]
 EVERY: tuple[Corruption, ...] = get_args(Corruption)
@@ -27,7 +27,7 @@ class TrainedModelSettings(Settings):
     """A cross-encoder fine-tuned on the calibration split, for evaluators to use like any model."""
 
     base: str = Field(description="Encoder that training starts from, a key of `models`.")
-    target: Literal["question", "context", "question+context"] = Field(
+    target: Literal["question", "context", "question+context", "question+evidence"] = Field(
         "question+context", description="What is read beside an output, in training and scoring."
     )
     spare: int = Field(
@@ -37,6 +37,12 @@ class TrainedModelSettings(Settings):
         "left out, on no context of a test prompt. No node answers them.",
     )
     corruptions: tuple[Corruption, ...] = Field(EVERY, description="Kinds of training texts.")
+    per_kind: int | None = Field(
+        None,
+        ge=1,
+        description="Texts to learn from of each task and kind, drawn by the seed; all if left "
+        "out. Outputs of nodes are never left out.",
+    )
     labels: LabelSettings = Field(LabelSettings(), description="Label of each task's texts.")
     held_out: float = Field(
         0.2,

@@ -147,18 +147,18 @@ def change(demo_config: dict[str, Any]) -> Change:
             "trained_models/minilm-cross/target",
             "reference",
             "trained_models.minilm-cross.target: found 'reference'; expected 'question', "
-            "'context' or 'question+context'",
+            "'context', 'question+context' or 'question+evidence'",
         ),
         (
-            "evaluators/trained-context/compares_with",
+            "evaluators/trained-evidence/compares_with",
             "context",
-            "evaluators.trained-context.compares_with: found 'context'; expected "
-            "'question+context', as its model was trained",
+            "evaluators.trained-evidence.compares_with: found 'context'; expected "
+            "'question+evidence', as its model was trained",
         ),
         (
-            "evaluators/trained-context/max_length",
+            "evaluators/trained-evidence/max_length",
             512,
-            "evaluators.trained-context.max_length: found 512; expected 96, as its model was "
+            "evaluators.trained-evidence.max_length: found 512; expected 64, as its model was "
             "trained",
         ),
         (
@@ -171,7 +171,7 @@ def change(demo_config: dict[str, Any]) -> Change:
             ["garbled"],
             "trained_models.minilm-cross.corruptions.0: found 'garbled'; expected 'untouched', "
             "'truncated', 'entity_swapped', 'shuffled', 'widened', 'misplaced', 'echoed', "
-            "'off_topic' or 'node_output'",
+            "'off_topic', 'looped' or 'node_output'",
         ),
         (
             "simulation/evaluators",
@@ -329,7 +329,7 @@ def test_the_judge_must_be_a_judge(change: Change) -> None:
 
 def test_what_this_run_trains_is_an_architecture_of_its_own(change: Change) -> None:
     found = config.load(change("seed", 1), "my.yaml").architectures()
-    assert found["trained-context"] == "trained_cross_encoder"
+    assert found["trained-evidence"] == "trained_cross_encoder"
     assert found["minilm-context"] == "bi_encoder"
 
 

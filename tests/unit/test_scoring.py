@@ -121,11 +121,19 @@ def test_an_output_without_its_prompt_is_refused(
         ("question", [["Which wood?"], [""]]),
         ("context", [["old oak gates"], ["rain fell"]]),
         ("question+context", [["Which wood?\nold oak gates"], ["rain fell"]]),
+        ("question+evidence", [["Which wood?\nold oak gates"], ["rain fell"]]),
     ],
 )
 def test_targets(prompts: pl.DataFrame, compares_with: Target, expected: list[list[str]]) -> None:
-    rows = prompts.filter(pl.col("prompt_id").is_in(["a", "s"]))
+    rows = prompts.filter(pl.col("prompt_id").is_in(["a", "s"])).with_columns(output=pl.lit("oak"))
     assert targets(rows, compares_with) == expected
+
+
+def test_evidence_is_that_of_each_output() -> None:
+    rows = pl.DataFrame(
+        {"question": "Who?", "context": "Ann spoke. Bo sang.", "output": ["Bo", "Ann"]}
+    )
+    assert targets(rows, "question+evidence") == [["Who?\nBo sang."], ["Who?\nAnn spoke."]]
 
 
 class Recorder:

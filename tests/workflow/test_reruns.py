@@ -74,7 +74,11 @@ def test_changed_evaluator_kind_reruns_only_its_evaluators(project: Path) -> Non
 def test_changed_backend_reruns_its_nodes(project: Path) -> None:
     edit(project / "poq/generation/transformers.py", "max_new_tokens", "min_new_tokens")
     assert planned(project) == set()
-    edit(project / "poq/generation/lead.py", "_SENTENCE_END.finditer", "_SENTENCE_END .finditer")
+    edit(
+        project / "poq/generation/lead.py",
+        "leading_sentences(context",
+        "leading_sentences (context",
+    )
     assert planned(project) == set()
     edit(project / "poq/generation/lead.py", "ge=1, description", "ge=0, description")
     found = planned(project)

@@ -8,7 +8,7 @@ def example_settings(wildcards):
         "sources": SOURCES,
         "spare": trained.spare,
         "training": trained.model_dump(
-            mode="json", include={"corruptions", "labels", "held_out"}
+            mode="json", include={"corruptions", "per_kind", "labels", "held_out"}
         ),
     }
 

@@ -163,5 +163,16 @@ def test_off_topic_takes_all_siblings_and_two_strangers() -> None:
     assert set(texts[2:]) < {"u", "v", "w"}
 
 
+def test_looped_says_one_and_three_words_over_and_over() -> None:
+    # a reference of seven words: 7 times one word, ceil(7 / 3) = 3 times three
+    found = vary("looped", about("a b c d e f g", context="x y z"))
+    assert [grade for grade, _ in found] == [1, 1]
+    one, three = (text.split() for _, text in found)
+    assert one in (["x"] * 7, ["y"] * 7, ["z"] * 7)
+    assert three == ["x", "y", "z"] * 3
+    # at least twice, and a context of one word has no three
+    assert [text for _, text in vary("looped", about("a", context="x"))] == ["x x", "x x"]
+
+
 def test_a_single_prompt_has_nothing_off_topic() -> None:
     assert off_topic(about("x"), np.random.default_rng(0)) == []

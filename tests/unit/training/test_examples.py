@@ -75,6 +75,23 @@ def test_every_kind_keeps_the_contract(
     assert set(found["prompt_id"]) == {"a1", "a2", "b", "s"}
 
 
+def test_a_number_of_each_task_and_kind_is_drawn(
+    prompts: pl.DataFrame, outputs: pl.DataFrame
+) -> None:
+    every, two = build(prompts, outputs), build(prompts, outputs, per_kind=2)
+    counts = every.group_by("task", "corruption").len().sort("task", "corruption")
+    assert 3 in counts["len"]
+    expected = (
+        pl.when(pl.col("corruption") == "node_output")
+        .then("len")
+        .otherwise(pl.min_horizontal("len", 2))
+    )
+    found = two.group_by("task", "corruption").len().sort("task", "corruption")
+    assert found.rows() == counts.with_columns(expected.cast(pl.UInt32)).rows()
+    assert every.join(two, on=two.columns, how="semi", nulls_equal=True).rows() == two.rows()
+    assert build(prompts, outputs, per_kind=2).equals(two)
+
+
 def test_nothing_of_a_test_prompt_gets_in(prompts: pl.DataFrame, outputs: pl.DataFrame) -> None:
     """The planted test prompt shares its context with a calibration prompt."""
     assert "planted" in set(outputs["prompt_id"])
