@@ -182,7 +182,7 @@ def change(demo_config: dict[str, Any]) -> Change:
             "evaluators/lexical-context/compares_with",
             "answer",
             "evaluators.lexical-context.compares_with: found 'answer'; expected 'reference', "
-            "'question', 'context' or 'question+context'",
+            "'question', 'context', 'question+context' or 'question+evidence'",
         ),
         (
             "tasks/qa/reference",

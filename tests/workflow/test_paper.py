@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -39,8 +40,8 @@ configs:
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of the hub."""
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with all repositories of the paper, each in the hub's layout."""
     root = tmp_path_factory.mktemp("hub")
     squad, news = root / "datasets/rajpurkar/squad", root / "datasets/abisee/cnn_dailymail"
     for corpus, file in (
@@ -64,7 +65,13 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             save_language_model(folder)
         if source["repository"] in GATED:
             (folder / "GATED").touch()
-    with serving(root) as address:
+    return root
+
+
+@pytest.fixture(scope="module")
+def hub(repositories: Path) -> Iterator[str]:
+    """Return the address of the hub."""
+    with serving(repositories) as address:
         yield address
 
 
@@ -130,8 +137,9 @@ def test_missing_token_and_key_stop_the_run_before_anything_runs(whole: Path, hu
     assert not (whole / "results/paper").exists()
 
 
-def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
-    values = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
+def small() -> dict[str, Any]:
+    """Return the paper's configuration with five prompts and two of its language models."""
+    values: dict[str, Any] = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     for task in values["tasks"].values():
         task |= {"sample": 5, "max_output_tokens": 4}
     values["costs"] |= {"requests": 10, "warmup": 0, "threads": 1}
@@ -139,6 +147,13 @@ def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
     values["bootstrap"]["resamples"] = 100
     for node in ("tinyllama-1.1b", "qwen2-1.5b", "phi-3-mini"):  # the gated ones remain
         del values["inference_nodes"][node]
+    return values
+
+
+def finish(
+    folder: Path, address: str, values: dict[str, Any], *, token: str
+) -> tuple[str, set[str]]:
+    """Run to the end with a judge that fails at times; return what was printed, and origins."""
     with FaultServer(key=KEY) as server:
         here = {"base_url": server.base_url, "timeout": 0.5, "backoff": 0.01}
         values["evaluators"]["gpt-judge"]["endpoint"] |= here
@@ -146,20 +161,37 @@ def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
             "kind": "openai",
             "endpoint": {**here, "model": "remote", "concurrency": 2},
         }
-        (tmp_path / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-        status, printed = run(tmp_path, hub, "--cores", "2", token=TOKEN, key=KEY)
+        (folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+        status, printed = run(folder, address, "--cores", "2", token=token, key=KEY)
         server.shutdown()
     assert status == 0, printed
+    grades = tables.read("scores", folder / "results/paper/scores/gpt-judge.parquet")
+    assert grades["raw"].n_unique() > 2
+    rewards = tables.read("rewards", folder / "results/paper/simulation/rewards.parquet")
+    nodes = {*values["inference_nodes"], *values["evaluators"]}
+    assert set(rewards["node"]) == nodes
+    manifests = sorted((folder / "cache/models").glob("*/poq-model.json"))
+    origins = {json.loads(path.read_text())["origin"] for path in manifests}
+    assert len(origins) == 5  # two language models, three evaluators
+    return printed, origins
+
+
+def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
+    printed, origins = finish(tmp_path, hub, small(), token=TOKEN)
     for secret in (TOKEN, KEY):
         assert secret not in printed
         written = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert not [path for path in written if secret.encode() in path.read_bytes()]
-    grades = tables.read("scores", tmp_path / "results/paper/scores/gpt-judge.parquet")
-    assert grades["raw"].n_unique() > 2
-    rewards = tables.read("rewards", tmp_path / "results/paper/simulation/rewards.parquet")
-    nodes = {*values["inference_nodes"], *values["evaluators"]}
-    assert set(rewards["node"]) == nodes
-    manifests = sorted((tmp_path / "cache/models").glob("*/poq-model.json"))
-    origins = {json.loads(path.read_text())["origin"] for path in manifests}
     assert all(re.fullmatch(r".+/.+@[0-9a-f]{40}", origin) for origin in origins)
-    assert len(origins) == 5  # two language models, three evaluators
+
+
+def test_the_paper_runs_to_its_end_from_local_folders(tmp_path: Path, repositories: Path) -> None:
+    """Models and data sets are folders, and no hub is there."""
+    values = small()
+    for task in values["tasks"].values():
+        task["source"]["dataset"] = str(repositories / "datasets" / task["source"]["dataset"])
+    for name, source in values["models"].items():
+        path = repositories / "models" / source["repository"]
+        values["models"][name] = {"kind": "local", "path": str(path)}
+    _, origins = finish(tmp_path, "http://127.0.0.1:9", values, token="")
+    assert all(origin.startswith(f"{repositories}/models/") for origin in origins)
