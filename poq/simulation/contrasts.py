@@ -167,25 +167,26 @@ def contrast_attacks(
 def predicted_rounds(cell: Cell, pool: Pool) -> float:
     """Return after how many rounds half of the nodes of an honest network stand at the cap.
 
-    From the logged scores alone, nothing is simulated. :func:`published.updates_to_cap` turns a
-    node's mean deviation into updates; :func:`rounds_until_half` turns updates into rounds. The
-    deviation is each node's own (:func:`honest_deviations`): updates are not linear in it, so that
-    a mean over nodes would be off where evaluators differ much. NaN if half never get there.
+    From the logged scores alone, nothing is simulated: :func:`published.updates_to_cap` turns a
+    node's mean deviation into updates, :func:`rounds_until_half` updates into rounds. Each node
+    counts with its own deviation (:func:`honest_ratings`): updates are not linear in it, so that a
+    mean over nodes would be off where evaluators differ much. NaN if half never get there.
     """
-    rng = stream(cell.seed, "contrasts", "deviations")
-    deviations = honest_deviations(cell, pool, rng)
+    shares, deviations = honest_ratings(cell, pool, stream(cell.seed, "contrasts", "ratings"))
     updates = [published.updates_to_cap(cell.trust, deviation) for deviation in deviations]
-    return rounds_until_half(updates, cell.evaluators_per_round)
+    return rounds_until_half(updates, shares)
 
 
-def honest_deviations(cell: Cell, pool: Pool, rng: np.random.Generator) -> Floats:
-    """Return each node's mean deviation from the consensus of K equally trusted honest nodes.
+def honest_ratings(cell: Cell, pool: Pool, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return how often each node is sampled, and how far it is from the consensus on average.
 
-    Over as many random outputs and groups of nodes as the cell has rounds. Equal trust is where
-    the published update begins and ends.
+    Over as many random outputs and groups of K equally trusted honest nodes as the cell has
+    rounds. Equal trust is where the published update begins and ends.
 
     Returns:
-        Shape (N,), in [0, 1]; NaN for a node that is never drawn.
+        The share of rounds in which each node is sampled, shape (N,): K / N, but less for the
+        nodes of an evaluator that has not scored all outputs; and the mean deviation, shape (N,),
+        in [0, 1], NaN for a node that is never sampled.
     """
     rule = kinds.load("poq.consensus", cell.consensus.kind)
     k = cell.evaluators_per_round
@@ -196,36 +197,36 @@ def honest_deviations(cell: Cell, pool: Pool, rng: np.random.Generator) -> Float
     errors = rng.normal(size=nodes.shape) * pool.noise[nodes]
     given = np.clip(np.take_along_axis(scores, nodes, 1) + errors, 0, 10)
     deviations = np.abs(given - rule.consensus(given, cell.consensus)[:, None]) / 10
+    ratings = np.bincount(nodes.ravel(), minlength=len(pool))
     with np.errstate(invalid="ignore"):
-        return np.asarray(
-            np.bincount(nodes.ravel(), deviations.ravel(), len(pool))
-            / np.bincount(nodes.ravel(), minlength=len(pool))
-        )
+        mean = np.bincount(nodes.ravel(), deviations.ravel(), len(pool)) / ratings
+    return ratings / cell.rounds, mean
 
 
-def rounds_until_half(updates: ArrayLike, k: int) -> float:
+def rounds_until_half(updates: ArrayLike, shares: ArrayLike) -> float:
     """Return the round in which half of N nodes have had the updates that each of them needs.
 
-    A node is one of K sampled, so that after t rounds it has had Binomial(t, K / N) updates; of
-    nodes that need the same number, half have had it after about updates * N / K rounds. The round
-    is that of the j-th of N, j = N / 2 rounded up: the first by which a node has had its updates
-    with probability j / (N + 1), where the j-th of N lies on average. NaN if half of the nodes
-    need infinitely many.
+    A node that is sampled in a share p of the rounds has had Binomial(t, p) updates after t of
+    them. With the same share K / N and the same need for all, half of the nodes have had theirs
+    after about updates * N / K rounds. In general the round is where the j-th of N nodes lies on
+    average, j = N / 2 rounded up: the first by which the mean probability of having had one's
+    updates is j / (N + 1). NaN if half of the nodes never get there.
 
     Args:
         updates: updates that each node needs, shape (N,), at least 0.
-        k: nodes sampled in a round, at most N.
+        shares: share of rounds in which each node is sampled, shape (N,), in [0, 1].
     """
     from scipy.stats import binom
 
     due = np.ceil(np.asarray(updates, dtype=np.float64))
+    p = np.asarray(shares, dtype=np.float64)
     nodes = len(due)
     half = (nodes + 1) // 2
-    if np.isinf(np.sort(due)[half - 1]):
+    if (np.isfinite(due) & ((p > 0) | (due == 0))).sum() < half:
         return np.nan
 
     def reached(t: int) -> float:
-        return float(binom.sf(due - 1, t, k / nodes).mean())
+        return float(binom.sf(due - 1, t, p).mean())
 
     high = 1
     while reached(high) < half / (nodes + 1):
