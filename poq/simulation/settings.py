@@ -196,6 +196,28 @@ class RobustnessSettings(Settings):
         """Return a named grid with the settings that its names stand for."""
         return self._resolved(self.grids[name], self.rounds, seed, reward)
 
+    def cell(
+        self,
+        consensus: str,
+        trust: str,
+        attack: str,
+        *,
+        malicious_ratio: float,
+        evaluators_per_round: int,
+        seed: int,
+        reward: RewardSettings,
+    ) -> Cell:
+        """Return one cell by the names of its rule, trust update and attack."""
+        named = GridSettings(
+            consensus=(consensus,),
+            trust=(trust,),
+            attacks=(attack,),
+            malicious_ratios=(malicious_ratio,),
+            evaluators_per_round=(evaluators_per_round,),
+        )
+        ((_, cell),) = self._resolved(named, self.rounds, seed, reward).cells()
+        return cell
+
     def trust_grid(self, *, seed: int, reward: RewardSettings) -> Grid:
         """Return the grid of the trust study."""
         return self._resolved(self._named()["trust_study"], self.trust_study.rounds, seed, reward)
