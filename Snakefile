@@ -31,7 +31,7 @@ include: "workflow/rules/costs.smk"  # profile_node, profile_evaluator, normaliz
 include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes
 include: "workflow/rules/analysis.smk"  # find_front, study_rewards, compare_findings
 include: "workflow/rules/figures.smk"  # plot_figure
-include: "workflow/rules/robustness.smk"  # study_robustness, trace_trust, recommend_rules, log_rounds
+include: "workflow/rules/robustness.smk"  # study_robustness, trace_trust, recommend_rules, contrast_attacks, log_rounds
 include: "workflow/rules/summary.smk"  # record_config, summarize_run
 
 

@@ -430,6 +430,7 @@ _TABLES = [
             MALICIOUS_RATIO,
             MALICIOUS,
             *POOL,
+            Column("rounds", INT, "rounds of a replication", low=1),
             Column("metric", STRING, "pearson, spearman, mae and bias of consensus against "
                    "reference quality (mae, bias in points); means and standard deviations (_sd) "
                    "of rewards, over rounds for inference nodes and over ratings for evaluator "
@@ -500,6 +501,33 @@ _TABLES = [
             Column("profit", FLOAT, "largest profit of any attack on the test split, in a round"),
             Column("reward_sd", FLOAT, "largest standard deviation of an evaluator node's "
                    "rewards in a round, over the attacks, on the test split", low=0),
+        ],
+    ),
+    Table(
+        "contrasts", "simulation/contrasts.parquet", "what the findings of robust PoQ rest on, on "
+        "the test split", ["contrast", "consensus", "attack"],
+        [
+            Column("contrast", STRING, "mae_saved: mean absolute error of the rule it is set "
+                   "against less its own, in points; reward_by_k: mean reward of evaluator nodes "
+                   "at the largest K less that at the smallest; rounds_to_cap: rounds until half "
+                   "of the nodes stand at the cap of the published trust update; "
+                   "rounds_predicted: the same by its formula; saturation: the first over the "
+                   "second",
+                   values=("mae_saved", "reward_by_k", "rounds_to_cap", "rounds_predicted",
+                           "saturation")),
+            Column("consensus", STRING, "consensus rule, by its name in the configuration"),
+            Column("against", STRING, "what it is set against: a rule, or the smallest K; null "
+                   "for nothing", nullable=True),
+            Column("attack", STRING, "what malicious nodes do, by its name; honest: nobody is "
+                   "malicious"),
+            Column("trust", STRING, "trust update, by its name"),
+            MALICIOUS_RATIO,
+            Column("k", INT, "K, evaluator nodes sampled in a round", low=1),
+            *POOL,
+            _count("n", "rounds played on each side, all replications"),
+            _count("n_prompts", "prompts"),
+            *_estimate("value", "the contrast, interval over prompts; null where half of the "
+                       "nodes do not get to the cap", None, None),
         ],
     ),
     Table(

@@ -32,7 +32,7 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
         (replications), ``value``, ``low``, ``high``, null where undefined. Sorted by these keys,
         the paper's attacks and rules first.
     """
-    cells = robust.cells(tables["robustness"], *METRICS)
+    cells = robust.cells(tables["robustness"], *METRICS, of=robust.NETWORKS)
     attacks = robust.papers(cells["attack"].unique(maintain_order=True).to_list())
     return cells.filter(
         (pl.col("k") == robust.usual_k(cells)) & pl.col("attack").is_in(attacks)

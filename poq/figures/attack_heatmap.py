@@ -30,7 +30,7 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
         ``mae``, ``low``, ``high`` (points) and ``increase`` over the honest network, null for it
         and where it is not played. Sorted by attack and rule, the paper's first.
     """
-    cells = robust.cells(tables["robustness"], "mae")
+    cells = robust.cells(tables["robustness"], "mae", of=robust.NETWORKS)
     cells = cells.filter(pl.col("k") == robust.usual_k(cells))
     attacked = cells.filter(pl.col("malicious_ratio") > 0)
     ratio = robust.middle(attacked["malicious_ratio"])
@@ -107,7 +107,7 @@ def _cell(panel: Axes, row: dict[str, Any], x: int, y: int, most: float) -> None
     )  # fmt: skip
     value = "none" if row["mae"] is None else f"{row['mae']:.2f}"
     shift = 0 if increase is None else 0.17
-    texts = {"color": ink, "ha": "center", "va": "center", "zorder": 4}
+    texts: dict[str, Any] = {"color": ink, "ha": "center", "va": "center", "zorder": 4}
     panel.text(x, y - shift, value, fontsize=8, **texts)
     if increase is not None:
         panel.text(x, y + shift + 0.03, f"{increase:+.2f}", fontsize=7, **texts)

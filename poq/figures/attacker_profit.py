@@ -32,12 +32,11 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
         ``break_even_high`` and ``paying`` (replications in which it pays at last; null if
         unknown). Sorted by these keys, the paper's attacks and rules first.
     """
-    cells = robust.cells(tables["robustness"], "profit")
-    keys = [name for name in robust.CELL if name != "malicious_ratio"]
+    cells = robust.cells(tables["robustness"], "profit", of=robust.NETWORKS)
+    keys = ["grid", "consensus", "trust", "k", "attack"]
     sizes = (
         tables["break_even"]
         .filter(pl.col("split") == "test")
-        .unique(keys, keep="first", maintain_order=True)
         .select(*keys, paying="n", break_even="value", break_even_low="low", break_even_high="high")
     )
     shown = cells.filter((pl.col("k") == robust.usual_k(cells)) & (pl.col("malicious_ratio") > 0))
@@ -74,8 +73,8 @@ def draw(data: pl.DataFrame) -> Figure:
                 for row in rows.head(1).drop_nulls("break_even").iter_rows(named=True):
                     nodes, color = row["nodes"], look.color
                     if row["break_even_low"] is not None:
-                        ends = (row[f"break_even_{end}"] / nodes for end in ("low", "high"))
-                        style.interval(panel, *ends, 0, color=color)
+                        low, high = row["break_even_low"] / nodes, row["break_even_high"] / nodes
+                        style.interval(panel, low, high, 0, color=color)
                     place = row["break_even"] / nodes
                     style.mark(panel, place, 0, marker=look.marker, color=color, hollow=look.hollow)
             panel.set_title(attack.replace("_", " "))

@@ -28,8 +28,8 @@ WIDTH = 0.5
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
     """Return one row an attack of the paper, rule, K and statistic, after the honest network's.
 
-    The share of malicious nodes is the middle of those above 0; rules that are played with more
-    than one K are shown, or all if there is none. The references play no part.
+    Of the grid with most values of K; the share of malicious nodes is the middle of those above 0.
+    The references play no part: nodes are paid for consensus, not for reference quality.
 
     Returns:
         ``attack`` ("honest network" without), ``consensus``, ``trust``, ``rule``, ``k``,
@@ -37,12 +37,7 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
         ``metric`` (a mean or standard deviation over ratings or rounds), ``n`` (replications),
         ``value``, ``low``, ``high``. Sorted by these keys, the paper's attacks and rules first.
     """
-    cells = robust.cells(tables["robustness"], *METRICS)
-    several = (
-        cells.group_by("attack", "rule").agg(ks=pl.col("k").n_unique()).filter(pl.col("ks") > 1)
-    )
-    if len(several):
-        cells = cells.join(several, on=["attack", "rule"], how="semi", maintain_order="left")
+    cells = robust.cells(tables["robustness"], *METRICS, of=["k"])
     attacks = robust.papers(cells["attack"].unique(maintain_order=True).to_list())
     attacked = cells.filter((pl.col("malicious_ratio") > 0) & pl.col("attack").is_in(attacks))
     ratio = robust.middle(attacked["malicious_ratio"])

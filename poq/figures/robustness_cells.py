@@ -17,7 +17,8 @@ HONEST = "honest network"
 ATTACKS = ("noise", "boosting", "sabotage", "intermittent")
 RULES = ("mean", "median", "trimmed_mean", "trust_weighted_mean")
 """What robust PoQ compares, which comes first in figures; the rest follows by name."""
-CELL = ("consensus", "trust", "k", "attack", "malicious_ratio")
+NETWORKS = ("consensus", "trust", "attack")
+"""What makes up the width of a grid, besides K and shares of malicious nodes."""
 LINES = ("-", "--", ":", "-.")
 SAME = 1e-9
 """Values that agree so far are equal: rules that ignore trust differ in rounding at most."""
@@ -32,51 +33,51 @@ class Look(NamedTuple):
     hollow: bool
 
 
-def cells(robustness: pl.DataFrame, *metrics: str) -> pl.DataFrame:
-    """Return the cells of the test split, once each, in the order of figures.
+def cells(robustness: pl.DataFrame, *metrics: str, of: Sequence[str]) -> pl.DataFrame:
+    """Return the cells of one grid on the test split, in the order of figures.
+
+    Grids may differ in more than their cells, so that a figure shows one of them.
 
     Args:
-        robustness: table ``robustness`` of all grids, which may have cells in common.
+        robustness: table ``robustness`` of all grids.
         metrics: statistics to keep.
+        of: columns; the grid with most combinations of their values is chosen, the first by name.
 
     Returns:
-        Its columns without ``grid`` and ``split``, and ``rule``: the name of the consensus rule,
-        with that of the trust update where the statistics depend on it. Where they do not, the
-        cells of the first trust update by name stand for all.
+        Its columns without ``split``, and ``rule``: the name of the consensus rule, with that of
+        the trust update where the statistics depend on it. Where they do not, the cells of the
+        first trust update by name stand for all.
     """
-    known = (
-        robustness.filter((pl.col("split") == "test") & pl.col("metric").is_in(metrics))
-        .unique([*CELL, "metric"], keep="first", maintain_order=True)
-        .drop("grid", "split")
-    )
-    alike = [name for name in (*CELL, "metric") if name != "trust"]
+    shown = robustness.filter((pl.col("split") == "test") & pl.col("metric").is_in(metrics))
+    sizes = shown.group_by("grid").agg(size=pl.struct(*of).n_unique())
+    (grid, *_) = sizes.sort("size", "grid", descending=[True, False])["grid"]
+    shown = shown.filter(pl.col("grid") == grid).drop("split")
+    alike = ["consensus", "k", "attack", "malicious_ratio", "metric"]
     spread = pl.col("value").max() - pl.col("value").min()
-    trusted = set(
-        known.group_by(alike).agg(spread=spread).filter(pl.col("spread") > SAME)["consensus"]
-    )
-    first = pl.col("trust") == pl.col("trust").min().over(alike)
+    trusted = set(shown.group_by(alike).agg(d=spread).filter(pl.col("d") > SAME)["consensus"])
+    first = pl.col("trust") == pl.col("trust").min().over("consensus")
     rule = pl.col("consensus").str.replace_all("_", " ")
     update = pl.col("trust").str.replace_all("_", " ")
     return (
-        known.filter(pl.col("consensus").is_in(trusted) | first)
+        shown.filter(pl.col("consensus").is_in(trusted) | first)
         .with_columns(
             rule=pl.when(pl.col("consensus").is_in(trusted))
             .then(pl.format("{} ({})", rule, update))
             .otherwise(rule)
         )
         .sort(
-            order("attack", ATTACKS), order("consensus", RULES), "consensus", "trust", "k",
-            "malicious_ratio", order("metric", metrics),
+            *order("attack", ATTACKS), *order("consensus", RULES), "trust", "k", "malicious_ratio",
+            *order("metric", metrics),
         )
     )  # fmt: skip
 
 
-def order(column: str, first: Sequence[str]) -> pl.Expr:
-    """Return a sort key of names: those given come first, in their order, then all by name."""
+def order(column: str, first: Sequence[str]) -> tuple[pl.Expr, pl.Expr]:
+    """Return sort keys of names: those given come first, in their order, then all by name."""
     place = pl.col(column).replace_strict(
         {name: i for i, name in enumerate(first)}, default=len(first), return_dtype=pl.Int64
     )
-    return pl.struct(place, pl.col(column).alias("name"))
+    return place, pl.col(column)
 
 
 def papers(attacks: Sequence[str]) -> list[str]:

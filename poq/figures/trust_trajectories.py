@@ -44,8 +44,8 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
     return (
         shown.join(prediction, on=["consensus", "trust", "k", "nodes"], how="left")
         .sort(
-            robust.order("trust", predicted["trust"].to_list()),
-            robust.order("attack", robust.ATTACKS),
+            *robust.order("trust", predicted["trust"].to_list()),
+            *robust.order("attack", robust.ATTACKS),
             "metric",
             "round",
         )

@@ -1,16 +1,17 @@
 """What the findings of robust PoQ rest on, with intervals that resample prompts.
 
-The simulator's own intervals say how sure a simulation is of the logged prompts. Here the pool is
-built again on every resample of its prompts, and all of them play the same random numbers, so that
-an interval says how sure one can be of other prompts. Both sides of a contrast play the same
-rounds.
+The simulator's own intervals say how sure a simulation is of the logged prompts; these say how sure
+one can be of other prompts. The pool is built again on every resample of its prompts and played
+once, on random numbers of its own, so that an interval also holds the chance of one replication.
+Both sides of a contrast play the same rounds.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,24 +20,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from poq import kinds
 from poq.metrics.bootstrap import Estimate, interval, prompt_counts
-from poq.rewards import RewardSettings
+from poq.simulation.compilation import compile_ahead
 from poq.simulation.engine import malicious_nodes, run
 from poq.simulation.pool import Pool
-from poq.simulation.settings import Cell
+from poq.simulation.settings import Cell, Grid, RunSettings
 from poq.simulation.statistics import replications as statistics_of
 from poq.streams import stream
 from poq.trust import published
 
 Floats = NDArray[np.float64]
 
-ATTACKS = ("noise", "boosting", "sabotage", "intermittent")
-RULES = ("median", "trimmed_mean", "trust_weighted_mean")
-BASELINE = "mean"
-"""The attacks of robust PoQ, its robust rules, and the rule that they are set against."""
-MALICIOUS_RATIO, EVALUATORS_PER_ROUND = 0.3, 5
-"""The middle of the paper's sweep; K is smaller where fewer nodes score some output."""
-REPLICATIONS = 4
-"""Replications that rewards and alignment need: rounds are many, so more change little."""
+BASELINE, TRUSTED = "mean", "trust_weighted_mean"
+"""The rule that others are set against, and the one under which trust matters."""
+EVALUATORS_PER_ROUND = 5
+"""K of all but the comparison of two; less where fewer nodes score some output."""
+PATIENCE = 10
+"""Saturation is waited for this many times as long as predicted, or all rounds if they are less."""
+DRAWS = 5000
+"""Outputs and groups of nodes that a prediction averages over."""
 
 
 class Contrast(NamedTuple):
@@ -49,23 +50,12 @@ class Contrast(NamedTuple):
 
 
 def contrast_attacks(
-    pool: Pool,
-    *,
-    consensus: Mapping[str, Any],
-    trust: published.Settings,
-    attacks: Mapping[str, Any],
-    ks: Sequence[int],
-    rounds: int,
-    replications: int,
-    reward: RewardSettings,
-    seed: int,
-    resamples: int,
-    confidence: float,
-    threads: int = 1,
+    pool: Pool, grid: Grid, *, resamples: int, confidence: float, threads: int = 1
 ) -> pl.DataFrame:
     """Return the contrasts of a pool (table ``contrasts``).
 
-    - ``mae_saved``: MAE of the mean less that of a robust rule, in points, under an attack;
+    - ``mae_saved``: MAE of the mean less that of another rule of the grid, in points, under an
+      attack;
     - ``reward_by_k``: mean reward of evaluator nodes at the largest K less that at the smallest,
       in an honest network under the mean; only if there are two;
     - ``rounds_to_cap``: rounds until half of the nodes of an honest network under the
@@ -75,90 +65,92 @@ def contrast_attacks(
 
     Args:
         pool: what to play on.
-        consensus: settings of :data:`BASELINE` and of each of :data:`RULES`.
-        trust: the published trust update.
-        attacks: settings of each of :data:`ATTACKS`.
-        ks: values of K that are compared.
-        rounds: rounds of a replication.
-        replications: replications of the saturation, whose round varies most.
-        reward: alpha and beta.
-        seed: seed of simulation and resampling.
+        grid: rules (:data:`BASELINE` and :data:`TRUSTED` among them) and attacks by name, the
+            published trust update, one share of malicious nodes, values of K. A resample is
+            played for one replication, but for saturation, whose round varies much, for all.
         resamples: resamples of prompts.
         confidence: coverage of the intervals, in (0, 1).
-        threads: threads that run at a time.
+        threads: threads that run, and processes that compile, at a time.
 
     Raises:
         PoqError: a value of K exceeds the evaluator nodes that have a score for some output.
     """
     _, groups, _ = pool.rosters
-    k = min(EVALUATORS_PER_ROUND, int(np.diff(groups).min()))
+    usual = min(EVALUATORS_PER_ROUND, int(np.diff(groups).min()))
+    (ratio,), (trust,) = grid.malicious_ratios, grid.trust.items()
+    shared = {name: getattr(grid, name) for name in RunSettings.model_fields}
     honest = kinds.settings("poq.attacks", {"kind": "honest"})
 
-    def cell(rule: str, k: int, attack: Any = honest, n: int = REPLICATIONS) -> Cell:
+    def cell(rule: str, k: int, attack: str | None, **run: int) -> Cell:
         return Cell(
-            rounds=rounds,
-            replications=n,
-            seed=seed,
-            reward=reward,
-            consensus=consensus[rule],
-            trust=trust,
-            attack=attack,
-            malicious_ratio=0 if attack == honest else MALICIOUS_RATIO,
+            **shared | run,
+            consensus=grid.consensus[rule],
+            trust=trust[1],
+            attack=grid.attacks[attack] if attack else honest,
+            malicious_ratio=ratio if attack else 0,
             evaluators_per_round=k,
         )
 
-    def less(metric: str) -> Callable[..., float]:
-        return lambda first, second: first[metric] - second[metric]
+    expected = predicted_rounds(cell(TRUSTED, usual, None), pool)
+    patience = grid.rounds
+    if np.isfinite(expected):
+        patience = min(patience, max(ceil(PATIENCE * expected), 1))
 
-    def row(contrast: str, rule: str, against: str | None, attack: str) -> dict[str, Any]:
-        return {"contrast": contrast, "consensus": rule, "against": against, "attack": attack}
-
-    plan = [
-        Contrast(
-            row("mae_saved", rule, BASELINE, attack),
-            tuple(cell(name, k, attacks[attack]) for name in (BASELINE, rule)),
-            less("mae"),
+    def plan(**run: int) -> list[Contrast]:
+        saved = [
+            Contrast(
+                _keys("mae_saved", rule, BASELINE, attack),
+                tuple(cell(name, usual, attack, **run) for name in (BASELINE, rule)),
+                lambda mean, robust: mean["mae"] - robust["mae"],
+            )
+            for attack in grid.attacks
+            for rule in grid.consensus
+            if rule != BASELINE
+        ]
+        most, least = max(grid.evaluators_per_round), min(grid.evaluators_per_round)
+        by_k = Contrast(
+            _keys("reward_by_k", BASELINE, f"k = {least}", "honest"),
+            tuple(cell(BASELINE, k, None, **run) for k in (most, least)),
+            lambda large, small: large["evaluator_reward"] - small["evaluator_reward"],
         )
-        for attack in ATTACKS
-        for rule in RULES
-    ]
-    most, least = max(ks), min(ks)
-    if most > least:
-        keys = row("reward_by_k", BASELINE, f"k = {least}", "honest")
-        cells = cell(BASELINE, most), cell(BASELINE, least)
-        plan.append(Contrast(keys, cells, less("evaluator_reward")))
-    saturating = cell("trust_weighted_mean", k, n=replications)
-    formulas: dict[str, Callable[..., float]] = {
-        "rounds_to_cap": lambda seen: seen["half_saturated"],
-        "rounds_predicted": lambda seen: seen["predicted"],
-        "saturation": lambda seen: seen["half_saturated"] / seen["predicted"],
-    }
-    plan += [
-        Contrast(row(name, "trust_weighted_mean", None, "honest"), (saturating,), of)
-        for name, of in formulas.items()
-    ]
+        saturating = cell(TRUSTED, usual, None, rounds=patience, seed=run["seed"])
+        formulas: dict[str, Callable[..., float]] = {
+            "rounds_to_cap": lambda seen: seen["half_saturated"],
+            "rounds_predicted": lambda seen: seen["predicted"],
+            "saturation": lambda seen: seen["half_saturated"] / seen["predicted"],
+        }
+        saturation = [
+            Contrast(_keys(name, TRUSTED, None, "honest"), (saturating,), of)
+            for name, of in formulas.items()
+        ]
+        return [*saved, *([by_k] if most > least else []), *saturation]
 
-    def values(on: Pool) -> list[float]:
-        found = _play([cell for contrast in plan for cell in contrast.cells], on, threads)
-        found[saturating]["predicted"] = predicted_rounds(saturating, on)
-        return [contrast.of(*(found[cell] for cell in contrast.cells)) for contrast in plan]
-
-    played = values(pool)
-    resampled = np.array([values(other) for other in _resampled(pool, resamples, seed)])
-    resampled = resampled.reshape(-1, len(plan))
+    first = plan(seed=grid.seed, replications=grid.replications)
+    compile_ahead((cell for contrast in first for cell in contrast.cells), processes=threads)
+    values = _values(first, pool, threads)
+    prompts = len(pool.scores)
+    rng = stream(grid.seed, "contrasts")
+    seeds = rng.integers(2**31, size=resamples).tolist()
+    counts = prompt_counts(prompts, resamples if prompts > 1 else 0, rng)
+    resampled = [
+        _values(plan(seed=own, replications=1), _resample(pool, drawn), threads)
+        for own, drawn in zip(seeds, counts, strict=False)
+    ]
+    replicates = np.array(resampled).reshape(-1, len(first))
     return pl.DataFrame(
         [
             {
                 **contrast.keys,
+                "trust": trust[0],
                 "malicious_ratio": contrast.cells[0].malicious_ratio,
                 "k": contrast.cells[0].evaluators_per_round,
                 "nodes": len(pool),
                 "effective_evaluators": pool.effective_evaluators(),
-                "n": rounds * contrast.cells[0].replications,
-                "n_prompts": len(pool.scores),
-                **_estimate(value, resampled[:, i], confidence).columns("value"),
+                "n": contrast.cells[0].rounds * grid.replications,
+                "n_prompts": prompts,
+                **_estimate(value, replicates[:, i], confidence).columns("value"),
             }
-            for i, (contrast, value) in enumerate(zip(plan, played, strict=True))
+            for i, (contrast, value) in enumerate(zip(first, values, strict=True))
         ],
         infer_schema_length=None,
     )
@@ -180,8 +172,8 @@ def predicted_rounds(cell: Cell, pool: Pool) -> float:
 def honest_ratings(cell: Cell, pool: Pool, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return how often each node is sampled, and how far it is from the consensus on average.
 
-    Over as many random outputs and groups of K equally trusted honest nodes as the cell has
-    rounds. Equal trust is where the published update begins and ends.
+    Over :data:`DRAWS` random outputs and groups of K equally trusted honest nodes. Equal trust is
+    where the published update begins and ends.
 
     Returns:
         The share of rounds in which each node is sampled, shape (N,): K / N, but less for the
@@ -191,7 +183,7 @@ def honest_ratings(cell: Cell, pool: Pool, rng: np.random.Generator) -> tuple[Fl
     rule = kinds.load("poq.consensus", cell.consensus.kind)
     k = cell.evaluators_per_round
     outputs = pool.scores.reshape(-1, len(pool.evaluators))
-    scores = rng.choice(outputs, cell.rounds)[:, pool.evaluator_of]
+    scores = rng.choice(outputs, DRAWS)[:, pool.evaluator_of]
     keys = np.where(np.isnan(scores), np.inf, rng.random(scores.shape))
     nodes = np.argpartition(keys, k - 1, axis=1)[:, :k]
     errors = rng.normal(size=nodes.shape) * pool.noise[nodes]
@@ -200,7 +192,7 @@ def honest_ratings(cell: Cell, pool: Pool, rng: np.random.Generator) -> tuple[Fl
     ratings = np.bincount(nodes.ravel(), minlength=len(pool))
     with np.errstate(invalid="ignore"):
         mean = np.bincount(nodes.ravel(), deviations.ravel(), len(pool)) / ratings
-    return ratings / cell.rounds, mean
+    return ratings / DRAWS, mean
 
 
 def rounds_until_half(updates: ArrayLike, shares: ArrayLike) -> float:
@@ -234,40 +226,38 @@ def rounds_until_half(updates: ArrayLike, shares: ArrayLike) -> float:
     return float(bisect_left(range(high), half / (nodes + 1), key=reached))
 
 
-def _play(cells: list[Cell], pool: Pool, threads: int) -> dict[Cell, dict[str, float]]:
-    """Return the statistics of each cell, averaged over replications; NaN if NaN in one of them."""
-    distinct = list(dict.fromkeys(cells))
-    at = np.array([distinct[0].rounds])
-    return {
-        cell: {
-            name: float(values.mean())
-            for name, values in statistics_of(
-                sums,
-                k=cell.evaluators_per_round,
-                malicious=malicious_nodes(cell, pool),
-                pool=pool,
-                reward=cell.reward,
-            ).items()
-        }
-        for cell, sums in zip(distinct, run(distinct, pool, threads=threads, at=at), strict=True)
-    }
+def _keys(contrast: str, rule: str, against: str | None, attack: str) -> dict[str, Any]:
+    return {"contrast": contrast, "consensus": rule, "against": against, "attack": attack}
 
 
-def _resampled(pool: Pool, resamples: int, seed: int) -> Iterator[Pool]:
-    """Yield the pool on each resample of its prompts; one prompt cannot be resampled."""
-    prompts = len(pool.scores)
-    counts = prompt_counts(prompts, resamples if prompts > 1 else 0, stream(seed, "contrasts"))
-    for drawn in counts.astype(np.int64):
-        chosen = np.repeat(np.arange(prompts), drawn)
-        yield replace(
-            pool,
-            scores=pool.scores[chosen],
-            quality=pool.quality[chosen],
-            task=pool.task[chosen],
+def _values(plan: list[Contrast], pool: Pool, threads: int) -> list[float]:
+    """Play what a plan rests on, each cell once, and return the value of each contrast."""
+    cells = list(dict.fromkeys(cell for contrast in plan for cell in contrast.cells))
+    found = {}
+    for cell, sums in zip(cells, run(cells, pool, threads=threads), strict=True):
+        statistics = statistics_of(
+            sums,
+            k=cell.evaluators_per_round,
+            malicious=malicious_nodes(cell, pool),
+            pool=pool,
+            reward=cell.reward,
         )
+        found[cell] = {name: values.mean() for name, values in statistics.items()}
+    saturating = plan[-1].cells[0]
+    found[saturating]["predicted"] = np.float64(predicted_rounds(saturating, pool))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [contrast.of(*(found[cell] for cell in contrast.cells)) for contrast in plan]
+
+
+def _resample(pool: Pool, counts: Floats) -> Pool:
+    """Return the pool with each prompt as often as it was drawn."""
+    chosen = np.repeat(np.arange(len(counts)), counts.astype(np.int64))
+    return replace(
+        pool, scores=pool.scores[chosen], quality=pool.quality[chosen], task=pool.task[chosen]
+    )
 
 
 def _estimate(value: float, replicates: Floats, confidence: float) -> Estimate:
-    if len(replicates) == 0:
-        return Estimate(value, np.nan, np.nan)
+    if len(replicates) == 0 or not np.isfinite(value):
+        return Estimate(value if np.isfinite(value) else np.nan, np.nan, np.nan)
     return interval(value, replicates, confidence)

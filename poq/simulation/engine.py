@@ -116,9 +116,9 @@ def study(
     Returns:
         One row for each cell and statistic: the keys, ``malicious`` (number of malicious nodes),
         ``nodes``, ``effective_evaluators``
-        (:meth:`poq.simulation.pool.Pool.effective_evaluators`), ``metric``, ``n`` (replications
-        where it is defined), ``value``, ``low``, ``high``. And one row for each break-even size:
-        :func:`poq.simulation.coalition.break_even_sizes`, with ``nodes`` and
+        (:meth:`poq.simulation.pool.Pool.effective_evaluators`), ``rounds``, ``metric``, ``n``
+        (replications where it is defined), ``value``, ``low``, ``high``. And one row for each
+        break-even size: :func:`poq.simulation.coalition.break_even_sizes`, with ``nodes`` and
         ``effective_evaluators``.
     """
     named = list(cells)
@@ -127,7 +127,8 @@ def study(
     measured = measure([cell for _, cell in named], pool, threads=threads)
     for (keys, cell), values in zip(named, measured, strict=True):
         malicious = malicious_nodes(cell, pool)
-        rows.append(({**keys, "malicious": malicious, **described}, values))
+        told = {**keys, "malicious": malicious, **described, "rounds": cell.rounds}
+        rows.append((told, values))
         group = {name: key for name, key in keys.items() if name != "malicious_ratio"}
         profits.append((group | described, malicious, values["profit"]))
     return summarize(rows, confidence), break_even_sizes(profits, confidence)

@@ -222,6 +222,15 @@ class RobustnessSettings(Settings):
         """Return the grid of the trust study."""
         return self._resolved(self._named()["trust_study"], self.trust_study.rounds, seed, reward)
 
+    def contrast_grid(self, *, seed: int, reward: RewardSettings) -> Grid:
+        """Return what the findings rest on: the paper's rules and attacks, all grids' values of K.
+
+        The share of malicious nodes is the middle of the paper's sweep.
+        """
+        ks = {k for grid in self.grids.values() for k in grid.evaluators_per_round}
+        paper = GridSettings(malicious_ratios=(0.3,), evaluators_per_round=tuple(sorted(ks)))
+        return self._resolved(paper, self.rounds, seed, reward)
+
     def problems(self) -> Iterator[tuple[str, Any, str]]:
         """Yield what is wrong with names and sizes: key, what was found, what was expected."""
         libraries = {"consensus": self.consensus, "trust": self.trust, "attacks": self.attacks}

@@ -4,6 +4,7 @@ ROBUSTNESS = cfg.robustness
 OWN = {"seed": cfg.seed, "reward": cfg.reward}
 GRIDS = {name: ROBUSTNESS.grid(name, **OWN) for name in ROBUSTNESS.grids}
 TRUST_GRID = ROBUSTNESS.trust_grid(**OWN)
+CONTRAST_GRID = ROBUSTNESS.contrast_grid(**OWN)
 LOGGED_SCORES = {
     "scores": [table("scores", evaluator=evaluator) for evaluator in cfg.pool()],
     "quality": table("reference_quality"),
@@ -112,6 +113,28 @@ rule recommend_rules:
         ),
     script:
         "../scripts/recommend_rules.py"
+
+
+rule contrast_attacks:
+    """Measure what the findings of robust PoQ rest on, with intervals over prompts."""
+    input:
+        **LOGGED_SCORES,
+    output:
+        table("contrasts"),
+    log:
+        logfile("contrast_attacks"),
+    benchmark:
+        benchmark_of("contrast_attacks")
+    conda:
+        "../../envs/core.yaml"
+    threads: ROBUSTNESS.threads
+    params:
+        settings=SIMULATED
+        | {"grid": dump(CONTRAST_GRID), "resamples": ROBUSTNESS.resamples},
+        seed=cfg.seed,
+        code=code("contrast_attacks", *CONTRAST_GRID.modules()),
+    script:
+        "../scripts/contrast_attacks.py"
 
 
 rule log_rounds:
