@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from poq.figures import robustness_cells as robust
+from tests.unit.figures.conftest import Robustness
+
+
+def test_one_grid_is_shown_on_the_test_split(robustness: Robustness) -> None:
+    table = pl.concat(
+        [
+            robustness(("mean", "published", 5, "noise", 0.0, 1.0), grid="narrow"),
+            robustness(
+                ("mean", "published", 5, "noise", 0.0, 2.0),
+                ("mean", "published", 5, "boosting", 0.0, 2.0),
+                grid="wide",
+            ),
+            robustness(
+                ("mean", "published", 5, "boosting", 0.0, 9.0), grid="wide", split="calibration"
+            ),
+            robustness(("mean", "published", 5, "noise", 0.0, 9.0), grid="wide", metric="bias"),
+            robustness(
+                ("mean", "published", 3, "noise", 0.0, 3.0),
+                ("mean", "published", 5, "noise", 0.0, 3.0),
+                grid="deep",
+            ),
+        ]
+    )
+    wide = robust.cells(table, "mae", of=robust.NETWORKS)
+    assert wide.select("grid", "attack", "value").rows() == [
+        ("wide", "noise", 2.0),
+        ("wide", "boosting", 2.0),
+    ]
+    assert robust.cells(table, "mae", of=["k"])["grid"].unique().to_list() == ["deep"]
+
+
+def test_rules_that_ignore_trust_are_shown_once(robustness: Robustness) -> None:
+    table = robustness(
+        ("mean", "b", 5, "noise", 0.3, 1.0),
+        ("mean", "a", 5, "noise", 0.3, 1.0 + 1e-12),
+        ("trust_weighted_mean", "b", 5, "noise", 0.3, 1.0),
+        ("trust_weighted_mean", "a", 5, "noise", 0.3, 0.5),
+    )
+    found = robust.cells(table, "mae", of=robust.NETWORKS)
+    assert found.select("rule", "trust").rows() == [
+        ("mean", "a"),
+        ("trust weighted mean (a)", "a"),
+        ("trust weighted mean (b)", "b"),
+    ]
+    looks = robust.looks(found)
+    plain, first, second = looks.values()
+    # Rules differ in colour and marker, updates of one rule in line and filling.
+    assert plain[:2] != first[:2] == second[:2]
+    assert (first.line, first.hollow, second.line, second.hollow) == ("-", False, "--", True)
+
+
+def test_the_papers_names_come_first() -> None:
+    frame = pl.DataFrame({"attack": ["a", "sabotage", "b", "noise"]})
+    ordered = frame.sort(*robust.order("attack", robust.ATTACKS))["attack"].to_list()
+    assert ordered == ["noise", "sabotage", "a", "b"]
+    assert robust.papers(ordered) == ["noise", "sabotage"]
+    assert robust.papers(["x", "y"]) == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("values", "middle"), [([0.3], 0.3), ([0.1, 0.1, 0.6, 0.2], 0.2), ([3, 5, 7, 9], 5)]
+)
+def test_middle_is_of_distinct_values(values: list[float], middle: float) -> None:
+    assert robust.middle(pl.Series(values)) == middle
+
+
+def test_the_usual_k_is_played_most(robustness: Robustness) -> None:
+    table = robustness(
+        ("mean", "published", 3, "noise", 0.0, 1.0),
+        ("mean", "published", 9, "noise", 0.0, 1.0),
+        ("mean", "published", 9, "boosting", 0.0, 1.0),
+    )
+    assert robust.usual_k(robust.cells(table, "mae", of=robust.NETWORKS)) == 9
+
+
+def test_small_print_counts(robustness: Robustness) -> None:
+    table = robustness(
+        ("mean", "published", 5, "noise", 0.0, 1.0), ("mean", "published", 5, "noise", 0.3, 1.0)
+    )
+    assert robust.sample(table) == (
+        "20 evaluator nodes, 3.5 of them independent in effect; 8 replications of 5000 rounds"
+    )
+
+
+def test_marks_of_several_series_stand_aside() -> None:
+    assert robust.shifts(3, 0.1) == pytest.approx([-0.05, 0, 0.05])
+    assert robust.shifts(1, 0.1) == [0]
