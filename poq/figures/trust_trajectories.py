@@ -59,6 +59,8 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
 
 def draw(data: pl.DataFrame) -> Figure:
     """Return a panel a trust update, with the frame that :func:`data` describes."""
+    from matplotlib.ticker import StrMethodFormatter
+
     updates, attacks = (
         data[name].unique(maintain_order=True).to_list() for name in ("trust", "attack")
     )
@@ -75,23 +77,24 @@ def draw(data: pl.DataFrame) -> Figure:
     )
     with style.theme():
         figure, axes = style.panels(
-            -(-len(updates) // columns), columns, width=3.5, height=2.5, note=note,
+            -(-len(updates) // columns), columns, width=3.5, height=3.0, note=note,
             sharex=True, sharey=True,
         )  # fmt: skip
         for panel, update in zip(axes, updates, strict=False):
             rows = data.filter(pl.col("trust") == update)
             for (attack, metric), line in rows.group_by("attack", "metric", maintain_order=True):
                 color = NODES[str(metric)][1]
+                every = (attacks.index(str(attack)), len(attacks))  # so that marks part
                 honest = metric == "trust_honest"
                 panel.plot(
                     line["round"], line["value"], color=color, linewidth=1.1,
-                    linestyle="-" if honest else "--", marker=markers[str(attack)], markevery=4,
+                    linestyle="-" if honest else "--", marker=markers[str(attack)], markevery=every,
                     markersize=4.5, markeredgecolor=color,
                     markerfacecolor=color if honest else "white", label="_line",
                 )  # fmt: skip
                 known = line.drop_nulls(["low", "high"])
                 panel.fill_between(
-                    known["round"], known["low"], known["high"], color=color, alpha=0.25,
+                    known["round"], known["low"], known["high"], color=color, alpha=0.15,
                     linewidth=0,
                 )  # fmt: skip
             for at, low, high in (
@@ -105,6 +108,7 @@ def draw(data: pl.DataFrame) -> Figure:
                     panel.axvspan(low, high, color=style.FAINT, alpha=0.25, linewidth=0)
             panel.set_title(update.replace("_", " "))
             panel.set_xscale("log")
+            panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             panel.tick_params(labelbottom=True)
         for panel in axes[len(updates) :]:
             panel.set_axis_off()
