@@ -48,12 +48,12 @@ def draw(data: pl.DataFrame) -> Figure:
     looks = robust.looks(data)
     note = (
         f"K = {data['k'][0]}; {robust.sample(data)}. Bars: 95 % interval over replications on "
-        "the prompts of the test split.\nMarks of one share stand side by side. Rules that agree "
-        "under every trust update are drawn once."
+        "the prompts of the test split.\nMarks of one share stand side by side. In brackets: the "
+        "trust update of rules that use trust."
     )
     with style.theme():
         figure, axes = style.panels(
-            len(METRICS), len(attacks), width=2.9, height=2.7, note=note,
+            len(METRICS), len(attacks), width=3.1, height=3.1, note=note,
             sharex=True, sharey="row",
         )  # fmt: skip
         for i, (metric, label) in enumerate(METRICS.items()):

@@ -81,7 +81,7 @@ def draw(data: pl.DataFrame) -> Figure:
         panel.set_xticks(range(len(attacks)), [name.replace(" ", "\n") for name in names])
         panel.xaxis.tick_top()
         style.rows_of(panel, rules)
-        panel.set(xlim=(-0.55, len(attacks) - 0.45), ylabel="consensus rule")
+        panel.set(xlim=(-0.55, len(attacks) - 0.45), ylabel="consensus rule (trust update)")
         panel.grid(visible=False)
         style.heading(figure, panel, TITLE)
     return figure
@@ -98,7 +98,7 @@ def _cell(panel: Axes, row: dict[str, Any], x: int, y: int, most: float) -> None
     increase = row["increase"]
     share = max(increase or 0.0, 0.0) / most if most > 0 else 0.0
     shade = LinearSegmentedColormap.from_list("poq-increase", ["white", style.DARK])(share)
-    ink = "white" if share > 0.5 else style.INK
+    ink = "white" if share > 0.7 else style.INK
     panel.add_patch(
         Rectangle(
             (x - 0.48, y - 0.48), 0.96, 0.96, facecolor=shade, edgecolor=style.FAINT,

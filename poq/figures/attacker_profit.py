@@ -55,13 +55,13 @@ def draw(data: pl.DataFrame) -> Figure:
     note = (
         f"K = {data['k'][0]}; {robust.sample(data)}. Bars: 95 % interval over replications on "
         "the prompts of the test split.\nMarks of one share stand side by side. Large marks on "
-        "the line of no profit: the share from which on the attack pays, with its interval;\n"
-        "none where it pays at no share. Profit: income of the coalition less that of the same "
+        "the line of no profit: the share from which on the attack pays, with its interval,\n"
+        "if it pays at last in half of the replications. Profit: income of the coalition less that of the same "
         "nodes if they were honest, without unit."
     )
     with style.theme():
         figure, axes = style.panels(
-            -(-len(attacks) // columns), columns, width=3.4, height=2.5, note=note, sharex=True
+            -(-len(attacks) // columns), columns, width=3.6, height=2.8, note=note, sharex=True
         )
         for panel, attack in zip(axes, attacks, strict=False):
             panel.axhline(0, color=style.INK, linewidth=1)
@@ -70,7 +70,8 @@ def draw(data: pl.DataFrame) -> Figure:
             ):
                 rows = data.filter((pl.col("attack") == attack) & (pl.col("rule") == rule))
                 robust.curve(panel, rows, "malicious_ratio", look, shift, rule)
-                for row in rows.head(1).drop_nulls("break_even").iter_rows(named=True):
+                pays = rows.head(1).filter(2 * pl.col("paying") >= pl.col("n"))
+                for row in pays.drop_nulls("break_even").iter_rows(named=True):
                     nodes, color = row["nodes"], look.color
                     if row["break_even_low"] is not None:
                         low, high = row["break_even_low"] / nodes, row["break_even_high"] / nodes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import cycle, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 HONEST = "honest network"
 ATTACKS = ("noise", "boosting", "sabotage", "intermittent")
 RULES = ("mean", "median", "trimmed_mean", "trust_weighted_mean")
+UPDATES = ("published",)
 """What robust PoQ compares, which comes first in figures; the rest follows by name."""
 NETWORKS = ("consensus", "trust", "attack")
 """What makes up the width of a grid, besides K and shares of malicious nodes."""
@@ -45,31 +46,28 @@ def cells(robustness: pl.DataFrame, *metrics: str, of: Sequence[str]) -> pl.Data
 
     Returns:
         Its columns without ``split``, and ``rule``: the name of the consensus rule, with that of
-        the trust update where the statistics depend on it. Where they do not, the cells of the
-        first trust update by name stand for all.
+        the trust update if the rule uses trust, that is if its error in the honest network depends
+        on the update. Any other rule is shown under the published update, or the first by
+        name; the update may matter to it too, where attackers heed their trust.
     """
-    shown = robustness.filter((pl.col("split") == "test") & pl.col("metric").is_in(metrics))
-    sizes = shown.group_by("grid").agg(size=pl.struct(*of).n_unique())
+    tested = robustness.filter(pl.col("split") == "test")
+    sizes = tested.group_by("grid").agg(size=pl.struct(*of).n_unique())
     (grid, *_) = sizes.sort("size", "grid", descending=[True, False])["grid"]
-    shown = shown.filter(pl.col("grid") == grid).drop("split")
-    alike = ["consensus", "k", "attack", "malicious_ratio", "metric"]
+    tested = tested.filter(pl.col("grid") == grid).drop("split")
+    honest = tested.filter(
+        (pl.col("malicious_ratio") == pl.col("malicious_ratio").min()) & (pl.col("metric") == "mae")
+    )
     spread = pl.col("value").max() - pl.col("value").min()
-    trusted = set(shown.group_by(alike).agg(d=spread).filter(pl.col("d") > SAME)["consensus"])
-    first = pl.col("trust") == pl.col("trust").min().over("consensus")
-    rule = pl.col("consensus").str.replace_all("_", " ")
-    update = pl.col("trust").str.replace_all("_", " ")
-    return (
-        shown.filter(pl.col("consensus").is_in(trusted) | first)
-        .with_columns(
-            rule=pl.when(pl.col("consensus").is_in(trusted))
-            .then(pl.format("{} ({})", rule, update))
-            .otherwise(rule)
-        )
-        .sort(
-            *order("attack", ATTACKS), *order("consensus", RULES), "trust", "k", "malicious_ratio",
-            *order("metric", metrics),
-        )
+    errors = honest.group_by("consensus", "k", "attack").agg(spread=spread)
+    uses = pl.col("consensus").is_in(errors.filter(pl.col("spread") > SAME)["consensus"].to_list())
+    shown = tested.filter(pl.col("metric").is_in(metrics)).sort(
+        *order("attack", ATTACKS), *order("consensus", RULES), *order("trust", UPDATES), "k",
+        "malicious_ratio", *order("metric", metrics),
     )  # fmt: skip
+    rule, update = (pl.col(name).str.replace_all("_", " ") for name in ("consensus", "trust"))
+    return shown.filter(uses | (pl.col("trust") == pl.col("trust").first())).with_columns(
+        rule=pl.when(uses).then(pl.format("{} ({})", rule, update)).otherwise(rule)
+    )
 
 
 def order(column: str, first: Sequence[str]) -> tuple[pl.Expr, pl.Expr]:
@@ -103,7 +101,11 @@ def looks(shown: pl.DataFrame) -> dict[str, Look]:
         "rule", keep="first", maintain_order=True
     )
     names = rules["consensus"].unique(maintain_order=True).to_list()
-    colors = dict(zip(names, style.shades(len(names)), strict=True))
+    half = (len(names) + 1) // 2
+    shades = style.shades(len(names))
+    # Dark and light in turn: rules that stand beside each other differ most.
+    turns = [shade for pair in zip_longest(shades[:half], shades[half:]) for shade in pair]
+    colors = dict(zip(names, turns, strict=False))
     markers = dict(zip(names, cycle(style.MARKERS), strict=False))
     found = {}
     for name in names:

@@ -43,7 +43,7 @@ def test_draw_has_error_above_correlation(tables: dict[str, pl.DataFrame]) -> No
     assert above.get_title(loc="left") == "noise"
     assert "absolute error" in above.get_ylabel()
     assert "Pearson" in below.get_ylabel()
-    mean, median = (line for line in above.lines if not line.get_label().startswith("_"))
+    mean, median = (line for line in above.lines if not str(line.get_label()).startswith("_"))
     assert (mean.get_label(), median.get_label()) == ("mean", "median")
     # Values 0.2 and 0.2 + 0.5; marks half of 0.05 to the left, the other rule's to the right.
     assert np.asarray(mean.get_ydata()) == pytest.approx([0.2, 0.7])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from poq.figures import attack_heatmap
@@ -53,7 +54,7 @@ def test_draw_prints_both_numbers_and_shades_by_the_increase(
     assert texts == [
         "1.50", "1.00", "2.00", "+0.50", "1.25", "+0.25", "1.50", "+0.00", "0.75", "-0.25",
     ]  # fmt: skip
-    shades = [p.get_facecolor() for p in panel.patches if isinstance(p, Rectangle)]
+    shades = [to_rgba(p.get_facecolor()) for p in panel.patches if isinstance(p, Rectangle)]
     white = (1, 1, 1, 1)
     # Honest, no increase and less are white; the largest increase is darkest.
     assert [shade == white for shade in shades] == [True, True, False, False, True, True]

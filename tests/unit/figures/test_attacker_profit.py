@@ -50,6 +50,12 @@ def test_draw_marks_where_an_attack_begins_to_pay(tables: dict[str, pl.DataFrame
     assert figure.legends[0].get_title().get_text() == attacker_profit.TITLE
 
 
+def test_an_attack_that_seldom_pays_has_no_mark(tables: dict[str, pl.DataFrame]) -> None:
+    rows = data(tables, {}).with_columns(paying=pl.lit(3))  # of 8
+    (panel,) = draw(rows).axes
+    assert not [line for line in panel.lines if line.get_label() == "_mark"]
+
+
 def test_panels_that_are_left_over_are_empty(tables: dict[str, pl.DataFrame]) -> None:
     rows = data(tables, {})
     four = pl.concat([rows.with_columns(attack=pl.lit(name)) for name in "abcd"])

@@ -37,22 +37,37 @@ def test_one_grid_is_shown_on_the_test_split(robustness: Robustness) -> None:
 
 def test_rules_that_ignore_trust_are_shown_once(robustness: Robustness) -> None:
     table = robustness(
-        ("mean", "b", 5, "noise", 0.3, 1.0),
-        ("mean", "a", 5, "noise", 0.3, 1.0 + 1e-12),
-        ("trust_weighted_mean", "b", 5, "noise", 0.3, 1.0),
-        ("trust_weighted_mean", "a", 5, "noise", 0.3, 0.5),
+        ("mean", "a", 5, "adaptive", 0.0, 1.0 + 1e-12),
+        ("mean", "published", 5, "adaptive", 0.0, 1.0),
+        # Attackers that heed their trust: the update matters, though not to the rule.
+        ("mean", "a", 5, "adaptive", 0.3, 1.5),
+        ("mean", "published", 5, "adaptive", 0.3, 2.0),
+        ("trust_weighted_mean", "a", 5, "adaptive", 0.0, 1.0),
+        ("trust_weighted_mean", "published", 5, "adaptive", 0.0, 0.9),
     )
+    # By the error alone: without attackers nobody makes a profit, whatever the update.
+    profit = table.with_columns(metric=pl.lit("profit"), value=0.0)
+    found = robust.cells(pl.concat([table, profit]), "profit", of=robust.NETWORKS)
+    assert found["rule"].n_unique() == 3
     found = robust.cells(table, "mae", of=robust.NETWORKS)
-    assert found.select("rule", "trust").rows() == [
-        ("mean", "a"),
-        ("trust weighted mean (a)", "a"),
-        ("trust weighted mean (b)", "b"),
+    assert found.select("rule", "trust", "value").rows() == [
+        ("mean", "published", 1.0),
+        ("mean", "published", 2.0),
+        ("trust weighted mean (published)", "published", 0.9),
+        ("trust weighted mean (a)", "a", 1.0),
     ]
-    looks = robust.looks(found)
-    plain, first, second = looks.values()
+    plain, first, second = robust.looks(found).values()
     # Rules differ in colour and marker, updates of one rule in line and filling.
     assert plain[:2] != first[:2] == second[:2]
     assert (first.line, first.hollow, second.line, second.hollow) == ("-", False, "--", True)
+
+
+def test_neighbours_differ_in_lightness(robustness: Robustness) -> None:
+    table = robustness(*((name, "published", 5, "noise", 0.0, 1.0) for name in "abcde"))
+    looks = robust.looks(robust.cells(table, "mae", of=robust.NETWORKS))
+    # Five shades, dark to light: 0 3 1 4 2.
+    light = [sum(look.color) for look in looks.values()]
+    assert [sorted(light).index(value) for value in light] == [0, 3, 1, 4, 2]
 
 
 def test_the_papers_names_come_first() -> None:
