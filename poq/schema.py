@@ -545,7 +545,8 @@ _TABLES = [
             Column("honest_score", FLOAT, "score as the node found it", low=0, high=10),
             Column("score", FLOAT, "score as it reported it", low=0, high=10),
             Column("trust", FLOAT, "its trust before the round", low=0),
-            _unit("deviation", "distance of the reported score from the consensus, |s - c| / 10"),
+            Column("deviation", FLOAT, "distance of the reported score from the consensus, "
+                   "|s - c| / 10", low=0, high=1),
             Column("reward", FLOAT, "what it earned"),
         ],
     ),

@@ -65,7 +65,7 @@ def recommend(
         seed: the run's seed.
         threads: threads that run at a time.
     """
-    choices = [choice for name, grid in grids.items() for choice in choose(study, name, grid, pool)]
+    choices = [choice for name, grid in grids.items() for choice in choose(study, name, grid)]
     cells = [cell for choice in choices for cell in choice.attacks.values()]
     played = [as_played(cell, pool) for cell in [*cells, *map(_with_mean, cells)]]
     # Sorted by what is compiled, so that a kernel is loaded once.
@@ -87,7 +87,7 @@ def recommend(
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def choose(study: pl.DataFrame, name: str, grid: Grid, pool: Pool) -> list[Choice]:
+def choose(study: pl.DataFrame, name: str, grid: Grid) -> list[Choice]:
     """Return the choice for every threat level of a grid, by the calibration split.
 
     Of equal choices the one of least K, then the first of the grid is taken.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from types import ModuleType
 
 import numpy as np
@@ -145,27 +144,23 @@ def log(cell: Cell, pool: Pool, replication: int = 0) -> pl.DataFrame:
 
     Prompts of a pool without identifiers, and nodes, go by their index.
     """
-    columns = zip(
-        *(
-            (
-                *(r.prompt, r.model, r.consensus, r.nodes, r.malicious),
-                *(r.honest, r.reported, r.weights, r.deviations, r.rewards),
-            )
-            for r in play(cell, pool, replication)
-        ),
-        strict=True,
+    played = (
+        (
+            *(r.prompt, r.model, r.consensus, r.nodes, r.malicious),
+            *(r.honest, r.reported, r.weights, r.deviations, r.rewards),
+        )
+        for r in play(cell, pool, replication)
     )
-    (prompt, model, consensus), by_rating = map(np.array, islice(columns, 3)), list(columns)
+    prompt, model, consensus, *by_rating = zip(*played, strict=True)
     nodes, malicious, honest, reported, weights, deviations, paid = map(np.concatenate, by_rating)
     index = np.repeat(np.arange(cell.rounds), cell.evaluators_per_round)
+    prompts = np.array(pool.prompts or [str(i) for i in range(len(pool.scores))])
     return pl.DataFrame(
         {
             "round": index,
-            "prompt_id": np.array(pool.prompts or [str(i) for i in range(len(pool.scores))])[
-                prompt[index]
-            ],
-            "model": np.array(pool.inference_nodes)[model[index]],
-            "consensus": consensus[index],
+            "prompt_id": prompts[np.array(prompt)[index]],
+            "model": np.array(pool.inference_nodes)[np.array(model)[index]],
+            "consensus": np.array(consensus)[index],
             "node": nodes,
             "evaluator": np.array(pool.evaluators)[pool.evaluator_of[nodes]],
             "malicious": malicious,

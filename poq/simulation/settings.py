@@ -167,7 +167,7 @@ class RobustnessSettings(Settings):
     rounds: int = Field(5000, ge=1, description="Rounds of a replication.")
     replications: int = Field(20, ge=1, description="Independent replications of a cell.")
     resamples: int = Field(
-        200,
+        100,
         ge=1,
         description="Resamples of prompts, each played once, behind the intervals of "
         "recommendations.",
