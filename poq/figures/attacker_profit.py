@@ -56,8 +56,8 @@ def draw(data: pl.DataFrame) -> Figure:
         f"K = {data['k'][0]}; {robust.sample(data)}. Bars: 95 % interval over replications on "
         "the prompts of the test split.\nMarks of one share stand side by side. Large marks on "
         "the line of no profit: the share from which on the attack pays, with its interval,\n"
-        "if it pays at last in half of the replications. Profit: income of the coalition less that of the same "
-        "nodes if they were honest, without unit."
+        "if it pays at last in half of the replications. Profit: income of the coalition less that "
+        "of the same nodes if they were honest."
     )
     with style.theme():
         figure, axes = style.panels(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import replace
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from poq import kinds
-from poq.metrics.bootstrap import Estimate, interval, prompt_counts
+from poq.metrics.bootstrap import Estimate, interval
 from poq.simulation.compilation import compile_ahead
 from poq.simulation.engine import malicious_nodes, run
 from poq.simulation.pool import Pool
@@ -130,11 +129,11 @@ def contrast_attacks(
     values = _values(first, pool, threads)
     prompts = len(pool.scores)
     rng = stream(grid.seed, "contrasts")
-    seeds = rng.integers(2**31, size=resamples).tolist()
-    counts = prompt_counts(prompts, resamples if prompts > 1 else 0, rng)
+    resamples = resamples if prompts > 1 else 0  # one prompt cannot be resampled
+    drawn = rng.integers(prompts, size=(resamples, prompts))
     resampled = [
-        _values(plan(seed=own, replications=1), _resample(pool, drawn), threads)
-        for own, drawn in zip(seeds, counts, strict=False)
+        _values(plan(seed=seed, replications=1), pool.over(chosen), threads)
+        for seed, chosen in zip(rng.integers(2**31, size=resamples).tolist(), drawn, strict=True)
     ]
     replicates = np.array(resampled).reshape(-1, len(first))
     return pl.DataFrame(
@@ -247,14 +246,6 @@ def _values(plan: list[Contrast], pool: Pool, threads: int) -> list[float]:
     found[saturating]["predicted"] = np.float64(predicted_rounds(saturating, pool))
     with np.errstate(divide="ignore", invalid="ignore"):
         return [contrast.of(*(found[cell] for cell in contrast.cells)) for contrast in plan]
-
-
-def _resample(pool: Pool, counts: Floats) -> Pool:
-    """Return the pool with each prompt as often as it was drawn."""
-    chosen = np.repeat(np.arange(len(counts)), counts.astype(np.int64))
-    return replace(
-        pool, scores=pool.scores[chosen], quality=pool.quality[chosen], task=pool.task[chosen]
-    )
 
 
 def _estimate(value: float, replicates: Floats, confidence: float) -> Estimate:

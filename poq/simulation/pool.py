@@ -85,6 +85,16 @@ class Pool:
         dealt = np.arange(nodes, dtype=np.int64) % len(self.evaluators)
         return replace(self, evaluator_of=dealt, noise=np.full(nodes, float(noise)))
 
+    def over(self, prompts: Integers) -> Pool:
+        """Return the pool over some of its prompts, by index, each as often as it is given."""
+        return replace(
+            self,
+            scores=self.scores[prompts],
+            quality=self.quality[prompts],
+            task=self.task[prompts],
+            prompts=tuple(self.prompts[i] for i in prompts) if self.prompts else (),
+        )
+
     @cached_property
     def rosters(self) -> tuple[Integers, Integers, Integers]:
         """Which nodes can be drawn for an output: those whose evaluator has a score for it.

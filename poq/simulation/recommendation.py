@@ -13,7 +13,6 @@ also holds the chance of one replication.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,9 +127,7 @@ def resampled_errors(
     if prompts < 2:
         return found
     for row, (index, own_seed) in enumerate(zip(drawn, seeds.tolist(), strict=True)):
-        resample = replace(
-            pool, scores=pool.scores[index], quality=pool.quality[index], task=pool.task[index]
-        )
+        resample = pool.over(index)
         seeded = [cell.model_copy(update={"seed": own_seed}) for cell in once]
         for column, sums in enumerate(run(seeded, resample, threads=threads)):
             found[row, column] = sums.of("error")[0, -1] / sums.rounds[-1]

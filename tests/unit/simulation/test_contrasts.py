@@ -163,7 +163,7 @@ def test_intervals_resample_prompts(pool: Pool) -> None:
     assert 0.9 < rows["saturation"]["value_low"] < rows["saturation"]["value_high"] < 1.1
     assert rows["rounds_predicted"]["value_low"] < rows["rounds_predicted"]["value_high"]
     # One prompt cannot be resampled.
-    one = replace(pool, scores=pool.scores[:1], quality=pool.quality[:1], task=pool.task[:1])
+    one = pool.over(np.array([0]))
     single = contrast_attacks(one, grid(), resamples=30, confidence=0.9)
     assert single["value_low"].null_count() == len(single)
     assert single["value"].null_count() == 0

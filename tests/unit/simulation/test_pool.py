@@ -183,3 +183,13 @@ def test_tables_that_do_not_fit_are_told(frame: Frames) -> None:
         build_pool(scores, quality.head(3), costs, **options)
     with pytest.raises(PoqError, match=r"costs: nodes \['e2'\] have no cost"):
         build_pool(scores, quality, costs.head(3), **options)
+
+
+def test_over_some_prompts(pool: Pool) -> None:
+    named = replace(pool, prompts=tuple("abcdefg"))
+    found = named.over(np.array([2, 0, 2]))
+    assert found.prompts == ("c", "a", "c")
+    np.testing.assert_array_equal(found.scores, pool.scores[[2, 0, 2]])
+    np.testing.assert_array_equal(found.quality[1], pool.quality[0])
+    assert found.task.tolist() == [0, 0, 0]  # of 0 1 0 1 0 1 0
+    assert pool.over(np.array([1])).prompts == ()
