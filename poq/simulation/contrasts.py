@@ -31,8 +31,8 @@ Floats = NDArray[np.float64]
 
 BASELINE, TRUSTED = "mean", "trust_weighted_mean"
 """The rule that others are set against, and the one under which trust matters."""
-EVALUATORS_PER_ROUND = 5
-"""K of all but the comparison of two; less where fewer nodes score some output."""
+USUAL_K = 5
+"""K of all but the comparison of two: the grid's largest up to this one, else its smallest."""
 PATIENCE = 10
 """Saturation is waited for this many times as long as predicted, or all rounds if they are less."""
 DRAWS = 5000
@@ -74,8 +74,8 @@ def contrast_attacks(
     Raises:
         PoqError: a value of K exceeds the evaluator nodes that have a score for some output.
     """
-    _, groups, _ = pool.rosters
-    usual = min(EVALUATORS_PER_ROUND, int(np.diff(groups).min()))
+    most, least = max(grid.evaluators_per_round), min(grid.evaluators_per_round)
+    usual = max((k for k in grid.evaluators_per_round if k <= USUAL_K), default=least)
     (ratio,), (trust,) = grid.malicious_ratios, grid.trust.items()
     shared = {name: getattr(grid, name) for name in RunSettings.model_fields}
     honest = kinds.settings("poq.attacks", {"kind": "honest"})
@@ -106,7 +106,6 @@ def contrast_attacks(
             for rule in grid.consensus
             if rule != BASELINE
         ]
-        most, least = max(grid.evaluators_per_round), min(grid.evaluators_per_round)
         by_k = Contrast(
             _keys("reward_by_k", BASELINE, f"k = {least}", "honest"),
             tuple(cell(BASELINE, k, None, **run) for k in (most, least)),

@@ -172,6 +172,9 @@ class RobustnessSettings(Settings):
         description="Resamples of prompts, each played once, behind the intervals of "
         "recommendations.",
     )
+    contrast_resamples: int = Field(
+        400, ge=1, description="The same behind the intervals of contrasts, and so of findings."
+    )
     threads: int = Field(2, ge=1, description="CPU threads of one study; not part of the result.")
     consensus: Annotated[dict[str, ConsensusRule], _every("poq.consensus")] = Field(
         {},

@@ -130,7 +130,7 @@ rule contrast_attacks:
     threads: ROBUSTNESS.threads
     params:
         settings=SIMULATED
-        | {"grid": dump(CONTRAST_GRID), "resamples": ROBUSTNESS.resamples},
+        | {"grid": dump(CONTRAST_GRID), "resamples": ROBUSTNESS.contrast_resamples},
         seed=cfg.seed,
         code=code("contrast_attacks", *CONTRAST_GRID.modules()),
     script:

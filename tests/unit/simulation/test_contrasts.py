@@ -185,9 +185,15 @@ def test_saturation_that_does_not_come_is_null(pool: Pool, tmp_path: Path) -> No
     tables.write(found, "contrasts", tmp_path / "contrasts.parquet", {})
 
 
-def test_one_k_is_not_compared(pool: Pool) -> None:
-    found = contrast_attacks(pool, grid(evaluators_per_round=(5,)), resamples=0, confidence=0.9)
-    assert "reward_by_k" not in found["contrast"]
+@pytest.mark.parametrize(("ks", "usual"), [((5,), 5), ((3, 5, 7), 5), ((3, 7), 3), ((7, 9), 7)])
+def test_k_is_five_or_the_nearest_that_the_grids_play(
+    pool: Pool, ks: tuple[int, ...], usual: int
+) -> None:
+    some = grid(evaluators_per_round=ks, rounds=20, replications=1)
+    found = contrast_attacks(pool, some, resamples=0, confidence=0.9)
+    k = dict(found.select("contrast", "k").iter_rows())
+    assert k.pop("reward_by_k", None) == (max(ks) if len(ks) > 1 else None)
+    assert set(k.values()) == {usual}
 
 
 def test_findings_rest_on_the_papers_sweep() -> None:
