@@ -3,6 +3,7 @@
 snakemake -c2                                          the whole run of config/config.yaml
 snakemake -c2 --configfile my.yaml                     the whole run of another configuration
 snakemake -c2 results/demo/figures/quality_cost.svg    one figure and just what it needs
+snakemake -c2 results/demo/simulation/recommendations.parquet    which rule, which K under attack
 """
 
 from snakemake.utils import min_version
@@ -30,6 +31,7 @@ include: "workflow/rules/costs.smk"  # profile_node, profile_evaluator, normaliz
 include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes
 include: "workflow/rules/analysis.smk"  # find_front, study_rewards, compare_findings
 include: "workflow/rules/figures.smk"  # plot_figure
+include: "workflow/rules/robustness.smk"  # study_robustness, trace_trust, recommend_rules, contrast_attacks, log_rounds
 include: "workflow/rules/summary.smk"  # record_config, summarize_run
 
 
@@ -41,5 +43,12 @@ rule all:
         table("reliability"),
         table("rewards"),
         table("findings"),
+        [
+            table(name, grid=grid)
+            for name in ("robustness", "break_even")
+            for grid in GRIDS
+        ],
+        table("trust_trajectories"),
+        table("recommendations"),
         expand(figure("{figure}"), figure=figures.names(), allow_missing=True),
         results("summary.txt"),

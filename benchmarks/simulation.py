@@ -318,7 +318,7 @@ def sweep() -> None:
     short = grid.model_copy(update={"rounds": 1, "replications": 1})
     for title, chosen in (("compile or load", short), ("run", grid)):
         start = time.perf_counter()
-        rows = len(engine.study(chosen.cells(), make_pool(), threads=2))
+        rows = len(engine.study(chosen.cells(), make_pool(), threads=2)[0])
         print(f"\nsweep, two threads: {title} {time.perf_counter() - start:.1f} s, {rows} rows")
 
 

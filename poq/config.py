@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -17,9 +17,11 @@ from poq import kinds
 from poq.errors import PoqError
 from poq.evaluators import cross_encoder
 from poq.generation.base import OutputLimits, ServingSettings
+from poq.names import Name
 from poq.rewards import RewardSettings, RewardStudySettings
 from poq.schema import JUDGE
 from poq.settings import Settings
+from poq.simulation.settings import RobustnessSettings
 from poq.training.settings import TrainedModelSettings
 
 if TYPE_CHECKING:
@@ -39,8 +41,6 @@ else:
 
 TaskName = Literal["qa", "summarization"]
 Reference = Literal["token_f1", "exact_match", "rouge1", "rouge2", "rougeL"]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-"""Names become file names."""
 _PATTERNS = {
     r"^[a-z0-9][a-z0-9._-]*$": "lower-case letters, digits, '.', '_' and '-', "
     "the first a letter or digit",
@@ -142,6 +142,7 @@ class Config(Settings):
     reward: RewardSettings
     reward_study: RewardStudySettings = RewardStudySettings()
     simulation: SimulationSettings
+    robustness: RobustnessSettings = RobustnessSettings()
 
     @model_validator(mode="after")
     def _references(self) -> Config:
@@ -173,6 +174,7 @@ class Config(Settings):
                 f"simulation.evaluators_per_round: found {self.simulation.evaluators_per_round}; "
                 f"expected at most the number of evaluators in the pool, {len(pool)}"
             )
+        problems += self._robustness()
         judges = self._judges()
         if self.scoring.judge is not None and self.scoring.judge not in judges:
             problems.append(_unknown("scoring.judge", self.scoring.judge, judges))
@@ -214,6 +216,15 @@ class Config(Settings):
                         f"evaluators.{name}.{key}: found {found!r}; expected {value!r}, as its "
                         "model was trained"
                     )
+
+    def _robustness(self) -> Iterator[str]:
+        """Check the names and sizes of the grids of the robustness study."""
+        for key, found, expected in self.robustness.problems():
+            yield f"robustness.{key}: found {found!r}; expected {expected}"
+        for name, grid in self.robustness.grids.items():
+            if grid.beneficiary is not None and grid.beneficiary not in self.inference_nodes:
+                key = f"robustness.grids.{name}.beneficiary"
+                yield _unknown(key, grid.beneficiary, self.inference_nodes)
 
     def _judges(self) -> dict[str, Evaluator]:
         return {n: e for n, e in self.evaluators.items() if e.architecture == JUDGE}

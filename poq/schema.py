@@ -14,6 +14,14 @@ CORRUPTIONS = (
     "untouched", "truncated", "entity_swapped", "shuffled", "widened", "misplaced", "echoed",
     "off_topic", "looped", "node_output",
 )  # fmt: skip
+ROBUSTNESS_METRICS = (
+    "pearson", "spearman", "mae", "bias", "inference_reward", "inference_reward_sd",
+    "evaluator_reward", "evaluator_reward_sd", "honest_reward", "honest_reward_sd",
+    "malicious_reward", "malicious_reward_sd", "honest_deviation", "malicious_deviation",
+    "identities", "trust_honest", "trust_malicious", "at_cap_honest", "at_cap_malicious",
+    "half_saturated", "saturated", "profit",
+)  # fmt: skip
+"""Statistics of a simulated cell: see ``poq.simulation.statistics.replications``."""
 JUDGE = "judge"
 """Architecture of evaluators whose scores may be a reference for others, and that reference."""
 STRING, FLOAT, INT, BOOL = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
@@ -96,6 +104,51 @@ def _estimate(name: str, what: str, low: float | None, high: float | None) -> li
 
 def _count(name: str, description: str, unit: str = "") -> Column:
     return Column(name, INT, description, unit=unit, low=0)
+
+
+GRID = Column("grid", STRING, "name of the grid in the configuration")
+SPLIT = Column(
+    "split",
+    STRING,
+    "split whose prompts are played: choose on calibration, report on test",
+    values=SPLITS,
+)
+CELL = [
+    Column("consensus", STRING, "consensus rule, by its name in the configuration"),
+    Column("trust", STRING, "trust update, by its name"),
+    Column("k", INT, "K, evaluator nodes sampled in a round", low=1),
+    Column("attack", STRING, "what malicious nodes do, by its name"),
+]
+MALICIOUS_RATIO = Column(
+    "malicious_ratio", FLOAT, "share of malicious evaluator nodes", low=0, high=1
+)
+MALICIOUS = Column(
+    "malicious", INT, "malicious evaluator nodes: the ratio's, rounded half up", low=0
+)
+POOL = [
+    Column("nodes", INT, "evaluator nodes in the pool", low=1),
+    Column(
+        "effective_evaluators",
+        FLOAT,
+        "how many of them are independent, by the correlation of their scores",
+        low=1,
+    ),
+]
+
+
+def _simulated(what: str, n: str) -> list[Column]:
+    """A mean over replications with its interval; null where it is undefined."""
+    return [
+        Column("n", INT, n, low=0),
+        Column("value", FLOAT, what, nullable=True),
+        Column(
+            "low",
+            FLOAT,
+            "lower end of its interval (Student's t over replications); null for fewer than two",
+            nullable=True,
+        ),
+        Column("high", FLOAT, "upper end", nullable=True),
+    ]
 
 
 _TABLES = [
@@ -364,6 +417,137 @@ _TABLES = [
                        "earns more at any; null: equal costs, no swap", None, None),
             Column("flip_share", FLOAT, "share of resamples of prompts in which they swap at a "
                    "positive ratio; null for one prompt", low=0, high=1, nullable=True),
+        ],
+    ),
+    Table(
+        "robustness", "simulation/robustness/<grid>.parquet", "statistics of simulated networks "
+        "under attack, one grid; deviations and errors in points, rewards a round or rating",
+        ["grid", "split", "consensus", "trust", "k", "attack", "malicious_ratio", "metric"],
+        [
+            GRID,
+            SPLIT,
+            *CELL,
+            MALICIOUS_RATIO,
+            MALICIOUS,
+            *POOL,
+            Column("rounds", INT, "rounds of a replication", low=1),
+            Column("metric", STRING, "pearson, spearman, mae and bias of consensus against "
+                   "reference quality (mae, bias in points); means and standard deviations (_sd) "
+                   "of rewards, over rounds for inference nodes and over ratings for evaluator "
+                   "nodes; mean deviations in [0, 1]; new identities; trust and share of nodes "
+                   "at its cap after the last round; round after which half of the nodes, all, "
+                   "stood there; profit: what the coalition earns in a round more than the same "
+                   "nodes if honest", values=ROBUSTNESS_METRICS),
+            *_simulated("mean over replications; null where it is defined in none",
+                        "replications where it is defined"),
+        ],
+    ),
+    Table(
+        "break_even", "simulation/break_even/<grid>.parquet", "from what number of malicious "
+        "nodes on an attack pays", ["grid", "split", "consensus", "trust", "k", "attack"],
+        [
+            GRID,
+            SPLIT,
+            *CELL,
+            *POOL,
+            *_simulated("malicious nodes from which on profit stays positive, up to the most that "
+                        "the grid has, interpolated; null if it never does",
+                        "replications in which the attack pays at the most malicious nodes; the "
+                        "value is their mean"),
+        ],
+    ),
+    Table(
+        "trust_trajectories", "simulation/trust_trajectories.parquet", "trust over the rounds, on "
+        "the test split",
+        ["consensus", "trust", "k", "attack", "malicious_ratio", "round", "metric"],
+        [
+            *CELL,
+            MALICIOUS_RATIO,
+            MALICIOUS,
+            *POOL,
+            Column("round", INT, "rounds played", low=1),
+            Column("metric", STRING, "mean trust, and share of nodes at its cap, of honest and of "
+                   "malicious nodes",
+                   values=("trust_honest", "trust_malicious", "at_cap_honest", "at_cap_malicious")),
+            *_simulated("mean over replications; null without such nodes",
+                        "replications"),
+        ],
+    ),
+    Table(
+        "recommendations", "simulation/recommendations.parquet", "which rule, trust update and K "
+        "for a threat level: chosen on the calibration split by least worst-case error over the "
+        "attacks of a grid, reported on the test split", ["grid", "malicious_ratio"],
+        [
+            GRID,
+            MALICIOUS_RATIO,
+            MALICIOUS,
+            *POOL,
+            Column("consensus", STRING, "chosen consensus rule"),
+            Column("trust", STRING, "chosen trust update"),
+            Column("k", INT, "chosen K; of equal choices the least K, then the first of the grid",
+                   low=1),
+            Column("candidates", INT, "choices that were compared", low=1),
+            Column("attacks", INT, "attacks that each was compared under", low=1),
+            Column("calibration_mae", FLOAT, "worst-case mean absolute error on the calibration "
+                   "split, by which it was chosen: too good to be expected again",
+                   unit="points", low=0, high=10),
+            Column("attack", STRING, "worst attack on the test split; null without malicious "
+                   "nodes", nullable=True),
+            _count("n_prompts", "prompts of the test split"),
+            *_estimate("mae", "worst-case mean absolute error on the test split, in points, "
+                       "interval over prompts", 0, 10),
+            *_estimate("gain", "worst-case error of the plain mean at the same K less that of the "
+                       "choice, in points, interval over prompts", -10, 10),
+            Column("profit", FLOAT, "largest profit of any attack on the test split, in a round"),
+            Column("reward_sd", FLOAT, "largest standard deviation of an evaluator node's "
+                   "rewards in a round, over the attacks, on the test split", low=0),
+        ],
+    ),
+    Table(
+        "contrasts", "simulation/contrasts.parquet", "what the findings of robust PoQ rest on, on "
+        "the test split", ["contrast", "consensus", "attack"],
+        [
+            Column("contrast", STRING, "mae_saved: mean absolute error of the rule it is set "
+                   "against less its own, in points; reward_by_k: mean reward of evaluator nodes "
+                   "at the largest K less that at the smallest; rounds_to_cap: rounds until half "
+                   "of the nodes stand at the cap of the published trust update; "
+                   "rounds_predicted: the same by its formula; saturation: the first over the "
+                   "second",
+                   values=("mae_saved", "reward_by_k", "rounds_to_cap", "rounds_predicted",
+                           "saturation")),
+            Column("consensus", STRING, "consensus rule, by its name in the configuration"),
+            Column("against", STRING, "what it is set against: a rule, or the smallest K; null "
+                   "for nothing", nullable=True),
+            Column("attack", STRING, "what malicious nodes do, by its name; honest: nobody is "
+                   "malicious"),
+            Column("trust", STRING, "trust update, by its name"),
+            MALICIOUS_RATIO,
+            Column("k", INT, "K, evaluator nodes sampled in a round", low=1),
+            *POOL,
+            _count("n", "rounds played on each side, all replications"),
+            _count("n_prompts", "prompts"),
+            *_estimate("value", "the contrast, interval over prompts; null where half of the "
+                       "nodes do not get to the cap", None, None),
+        ],
+    ),
+    Table(
+        "round_log", "simulation/round_log/<consensus>/<trust>/<attack>/<k>/<malicious_ratio>/"
+        "<replication>.parquet", "every rating of one simulated replication on the test split, "
+        "written on request", ["round", "node"],
+        [
+            _count("round", "index of the round"),
+            PROMPT_ID,
+            MODEL,
+            Column("consensus", FLOAT, "consensus of the reported scores", low=0, high=10),
+            Column("node", INT, "index of the evaluator node", low=0),
+            EVALUATOR,
+            Column("malicious", BOOL, "the node is malicious"),
+            Column("honest_score", FLOAT, "score as the node found it", low=0, high=10),
+            Column("score", FLOAT, "score as it reported it", low=0, high=10),
+            Column("trust", FLOAT, "its trust before the round", low=0),
+            Column("deviation", FLOAT, "distance of the reported score from the consensus, "
+                   "|s - c| / 10", low=0, high=1),
+            Column("reward", FLOAT, "what it earned"),
         ],
     ),
     Table(

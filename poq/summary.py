@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import polars as pl
 
 from poq.schema import REFERENCE_METRICS
@@ -15,8 +16,8 @@ def summarize(
     """Return the summary of a run as text.
 
     Args:
-        tables: ``rewards``, ``quality``, ``reliability``, ``findings`` and ``scores`` of all
-            evaluators.
+        tables: ``rewards``, ``quality``, ``reliability``, ``recommendations``, ``findings`` and
+            ``scores`` of all evaluators.
         references: the reference quality chosen for each task.
         confidence: coverage of the intervals, in (0, 1).
     """
@@ -27,6 +28,7 @@ def summarize(
         *_quality(tables["quality"], references),
         *_reliability(tables["reliability"], references),
         *_missing(tables["scores"]),
+        *_recommendations(tables["recommendations"]),
         *_findings(tables["findings"]),
     ]
     return "\n".join(lines) + "\n"
@@ -62,6 +64,22 @@ def _reliability(reliability: pl.DataFrame, references: Mapping[str, str]) -> It
             size = f"n = {row['n']} outputs of {row['n_prompts']} prompts"
             against = f"compares with {row['compares_with']}"
             yield f"  {row['evaluator']:<22} {_estimate(row, 'pearson')}   {size}, {against}"
+
+
+def _recommendations(recommendations: pl.DataFrame) -> Iterator[str]:
+    """Yield the choice at up to four threat levels of each grid, from the least to the most."""
+    for (grid,), rows in recommendations.group_by("grid", maintain_order=True):
+        first = rows.row(0, named=True)
+        yield (
+            f"\nWhich rule, which K, by share of malicious nodes (grid {grid}: {first['nodes']} "
+            f"evaluator nodes, {first['effective_evaluators']:.1f} of them effectively independent)"
+        )
+        shown = np.linspace(0, len(rows) - 1, min(len(rows), 4)).round().astype(int)
+        for row in rows.sort("malicious_ratio")[shown].to_dicts():
+            choice = f"{row['consensus']}, {row['trust']} trust, K = {row['k']}"
+            errors = f"worst error {_estimate(row, 'mae').strip()} points"
+            gain = f"{_estimate(row, 'gain').strip()} less than the mean's"
+            yield f"  {row['malicious_ratio']:<5g} {choice:<46} {errors}, {gain}"
 
 
 def _findings(findings: pl.DataFrame) -> Iterator[str]:

@@ -57,4 +57,6 @@ def _default(column: Column) -> Any:
         return column.values[0]
     if isinstance(column.dtype, pl.List):
         return ("a reference",)
+    if column.low is not None and column.low > 0.5:
+        return column.low
     return {"String": "x", "Float64": 0.5, "Int64": 1, "Boolean": False}[str(column.dtype)]

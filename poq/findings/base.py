@@ -6,7 +6,9 @@ The rules stand here before any run is made, and every finding names one of them
   also the value that the finding denies (0 for a correlation, 1 for a ratio); it differs if the
   interval does not hold it;
 - a **direction** (:class:`Above`, :class:`Below`) agrees if our whole interval lies on its side of
-  the bound, and differs if the whole interval lies on the other.
+  the bound, and differs if the whole interval lies on the other;
+- a **prediction** (:class:`Within`) agrees if our whole interval lies within its tolerance, and
+  differs if the whole interval lies outside.
 
 Otherwise, and without an interval, nothing is claimed: the verdict is "not measured", and the
 reason says "undecided". An interval too wide to tell the finding from its denial never agrees.
@@ -92,6 +94,30 @@ class Below(Direction):
     """A published direction: the quantity is below the bound."""
 
     side = "below"
+
+
+@dataclass(frozen=True)
+class Within:
+    """A predicted number, and how far off it may be, as a share of it."""
+
+    value: float
+    tolerance: float
+
+    @property
+    def published(self) -> str:
+        """What was published, in words."""
+        return f"{self.value:g} within {100 * self.tolerance:g} %"
+
+    def verdict(self, low: float, high: float) -> tuple[Verdict, str]:
+        """Return the verdict on our interval, and its reason."""
+        margin = self.tolerance * abs(self.value)
+        bounds = self.value - margin, self.value + margin
+        ours = f"{_interval(low, high)} lies"
+        if bounds[0] <= low and high <= bounds[1]:
+            return "agrees", f"{ours} within {_interval(*bounds)}"
+        if high < bounds[0] or low > bounds[1]:
+            return "differs", f"{ours} outside of {_interval(*bounds)}"
+        return "not measured", f"undecided: {ours} on both sides of an end of {_interval(*bounds)}"
 
 
 class Measured(NamedTuple):

@@ -10,9 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from poq.simulation.engine import CONFIDENCE, malicious_nodes, measure
-from poq.simulation.pool import Pool
-from poq.simulation.settings import Cell
 from poq.simulation.statistics import summarize
 
 
@@ -42,19 +39,14 @@ def break_even(sizes: ArrayLike, profits: ArrayLike) -> NDArray[np.float64]:
 
 
 def break_even_sizes(
-    cells: Iterable[tuple[Mapping[str, Any], Cell]],
-    pool: Pool,
-    *,
-    threads: int = 1,
-    confidence: float = CONFIDENCE,
+    profits: Iterable[tuple[Mapping[str, Any], int, NDArray[np.float64]]], confidence: float
 ) -> pl.DataFrame:
     """Return the break-even size of the coalition for each group of cells.
 
     Args:
-        cells: keys and cells (:meth:`poq.simulation.settings.Grid.cells`); those whose keys
-            differ in ``malicious_ratio`` alone are a group. Ratios without a node are left out.
-        pool: what to run them on.
-        threads: threads that run at a time.
+        profits: keys, number of malicious nodes and profit of each replication, shape (R,), of
+            cells; those with the same keys are a group. Cells without a malicious node do not
+            count.
         confidence: coverage of the intervals over replications, in (0, 1).
 
     Returns:
@@ -62,15 +54,15 @@ def break_even_sizes(
         size), ``value`` (mean number of nodes over these), ``low``, ``high``; null if it never
         pays.
     """
-    named = [(dict(keys), cell) for keys, cell in cells if malicious_nodes(cell, pool) > 0]
-    measured = measure([cell for _, cell in named], pool, threads=threads)
     groups: dict[tuple[Any, ...], dict[int, NDArray[np.float64]]] = defaultdict(dict)
-    for (keys, cell), values in zip(named, measured, strict=True):
-        keys.pop("malicious_ratio")
-        groups[tuple(keys.items())][malicious_nodes(cell, pool)] = values["profit"]
+    for keys, malicious, profit in profits:
+        sizes = groups[tuple(keys.items())]
+        if malicious > 0:
+            sizes[malicious] = profit
     found = []
     for items, by_size in groups.items():
-        sizes = sorted(by_size)
-        profits = np.column_stack([by_size[size] for size in sizes])
-        found.append((dict(items), {"break_even": break_even(sizes, profits)}))
+        ordered = sorted(by_size)
+        columns = [by_size[size] for size in ordered]
+        sizes_found = break_even(ordered, np.column_stack(columns)) if columns else np.empty(0)
+        found.append((dict(items), {"break_even": sizes_found}))
     return summarize(found, confidence).drop("metric")

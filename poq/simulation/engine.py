@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from poq import kinds
 from poq.attacks import honest
 from poq.errors import PoqError
+from poq.simulation.coalition import break_even_sizes
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell
 from poq.simulation.statistics import (
@@ -98,48 +100,61 @@ def study(
     *,
     threads: int = 1,
     confidence: float = CONFIDENCE,
-) -> pl.DataFrame:
-    """Return the statistics of a grid: one row for each cell and statistic.
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the statistics of a grid, and from what size on a coalition pays in it.
 
     Profit is what the malicious coalition earns in a round more than the same nodes would if they
     were honest, on the same random numbers.
 
     Args:
         cells: keys that name a cell, and the cell (:meth:`poq.simulation.settings.Grid.cells`).
+            Cells whose keys differ in ``malicious_ratio`` alone have a break-even size in common.
         pool: what to run it on.
         threads: threads that run at a time.
         confidence: coverage of the intervals over replications, in (0, 1).
 
     Returns:
-        The keys, ``malicious`` (number of malicious nodes), ``effective_evaluators``
-        (:meth:`poq.simulation.pool.Pool.effective_evaluators`), ``metric``, ``n`` (replications
-        where it is defined), ``value``, ``low``, ``high``.
+        One row for each cell and statistic: the keys, ``malicious`` (number of malicious nodes),
+        ``nodes``, ``effective_evaluators``
+        (:meth:`poq.simulation.pool.Pool.effective_evaluators`), ``rounds``, ``metric``, ``n``
+        (replications where it is defined), ``value``, ``low``, ``high``. And one row for each
+        break-even size: :func:`poq.simulation.coalition.break_even_sizes`, with ``nodes`` and
+        ``effective_evaluators``.
     """
     named = list(cells)
-    effective = pool.effective_evaluators()
+    described = _described(pool)
+    rows, profits = [], []
     measured = measure([cell for _, cell in named], pool, threads=threads)
-    rows = []
     for (keys, cell), values in zip(named, measured, strict=True):
         malicious = malicious_nodes(cell, pool)
-        rows.append(({**keys, "malicious": malicious, "effective_evaluators": effective}, values))
-    return summarize(rows, confidence)
+        told = {**keys, "malicious": malicious, **described, "rounds": cell.rounds}
+        rows.append((told, values))
+        group = {name: key for name, key in keys.items() if name != "malicious_ratio"}
+        profits.append((group | described, malicious, values["profit"]))
+    return summarize(rows, confidence), break_even_sizes(profits, confidence)
 
 
 def measure(
-    cells: list[Cell], pool: Pool, *, threads: int = 1
+    cells: Iterable[Cell], pool: Pool, *, threads: int = 1
 ) -> list[dict[str, NDArray[np.float64]]]:
     """Return the statistics of each replication of each cell, name -> shape (R,).
 
     See :func:`poq.simulation.statistics.replications`, and ``profit`` in :func:`study`.
     """
-    twins = [_honest_twin(cell) for cell in cells]
-    # Each twin runs once, whatever the number of attacks on it.
-    distinct = list(dict.fromkeys([*cells, *twins]))
-    sums = dict(zip(distinct, run(distinct, pool, threads=threads), strict=True))
-    return [
-        _measured(cell, sums[cell], sums[twin], pool)
-        for cell, twin in zip(cells, twins, strict=True)
-    ]
+    found = []
+    # Sums of one rule, trust update and K at a time: their memory does not grow with the grid.
+    for _, group in groupby(cells, lambda c: (c.consensus, c.trust, c.evaluators_per_round)):
+        chosen = list(group)
+        played = [as_played(cell, pool) for cell in chosen]
+        twins = [_honest_twin(cell) for cell in chosen]
+        # Each twin runs once, whatever the number of attacks on it.
+        distinct = list(dict.fromkeys([*played, *twins]))
+        sums = dict(zip(distinct, run(distinct, pool, threads=threads), strict=True))
+        found += [
+            _measured(cell, sums[own], sums[twin], pool)
+            for cell, own, twin in zip(chosen, played, twins, strict=True)
+        ]
+    return found
 
 
 def trajectories(
@@ -151,19 +166,33 @@ def trajectories(
 ) -> pl.DataFrame:
     """Return trust over time: one row for each cell, recorded round and statistic.
 
-    Arguments as in :func:`study`; its rows are the keys, ``round``, then ``metric`` to ``high``
-    with the statistics of :func:`poq.simulation.statistics.standing`.
+    Arguments as in :func:`study`; its rows are the keys, ``malicious``, ``nodes``,
+    ``effective_evaluators``, ``round``, then ``metric`` to ``high`` with the statistics of
+    :func:`poq.simulation.statistics.standing`.
     """
     named = list(cells)
+    described = _described(pool)
     measured = []
     for (keys, cell), sums in zip(
         named, run([cell for _, cell in named], pool, threads=threads), strict=True
     ):
-        values = standing(sums, len(pool), malicious_nodes(cell, pool))
+        malicious = malicious_nodes(cell, pool)
+        values = standing(sums, len(pool), malicious)
         for column, played in enumerate(sums.rounds):
             now = {name: rows[:, column] for name, rows in values.items()}
-            measured.append(({**keys, "round": int(played)}, now))
+            at = {**keys, "malicious": malicious, **described, "round": int(played)}
+            measured.append((at, now))
     return summarize(measured, confidence)
+
+
+def as_played(cell: Cell, pool: Pool) -> Cell:
+    """Return the cell with its attack, or without one if it has no malicious node."""
+    return cell if malicious_nodes(cell, pool) else _honest_twin(cell)
+
+
+def _described(pool: Pool) -> dict[str, Any]:
+    """Return what every row says of the pool."""
+    return {"nodes": len(pool), "effective_evaluators": pool.effective_evaluators()}
 
 
 def _honest_twin(cell: Cell) -> Cell:

@@ -39,6 +39,8 @@ class Pool:
     """Evaluator that each node runs, shape (N,)."""
     noise: Floats
     """Standard deviation of the error that each node adds anew to each score, shape (N,)."""
+    prompts: tuple[str, ...] = ()
+    """Identifiers of the prompts; may be left out."""
 
     def __len__(self) -> int:
         """Return N, the number of evaluator nodes."""
@@ -54,6 +56,7 @@ class Pool:
             "evaluator_costs": (self.evaluator_costs.shape, (tasks, evaluators)),
             "inference_nodes": ((len(self.inference_nodes),), (models,)),
             "evaluators": ((len(self.evaluators),), (evaluators,)),
+            "prompts": ((len(self.prompts) or prompts,), (prompts,)),
             "noise": (self.noise.shape, self.evaluator_of.shape),
         }
         for name, (found, expected) in shapes.items():
@@ -81,6 +84,16 @@ class Pool:
         """
         dealt = np.arange(nodes, dtype=np.int64) % len(self.evaluators)
         return replace(self, evaluator_of=dealt, noise=np.full(nodes, float(noise)))
+
+    def over(self, prompts: Integers) -> Pool:
+        """Return the pool over some of its prompts, by index, each as often as it is given."""
+        return replace(
+            self,
+            scores=self.scores[prompts],
+            quality=self.quality[prompts],
+            task=self.task[prompts],
+            prompts=tuple(self.prompts[i] for i in prompts) if self.prompts else (),
+        )
 
     @cached_property
     def rosters(self) -> tuple[Integers, Integers, Integers]:
@@ -139,8 +152,12 @@ def build_pool(
     evaluators: Sequence[str],
     nodes: int | None = None,
     noise: float = 0.0,
+    split: str = "test",
 ) -> Pool:
-    """Return the pool over the logged scores of the test split.
+    """Return the pool over the logged scores of a split.
+
+    An evaluator without any score in the split (a judge that is asked about a sample of the test
+    split) has no node there: nodes are dealt to the others.
 
     Args:
         scores: table ``scores`` of all evaluators.
@@ -150,33 +167,36 @@ def build_pool(
         evaluators: evaluators in the pool.
         nodes: number of evaluator nodes, dealt to the evaluators in turn; one each if left out.
         noise: standard deviation of the error that every node adds to every score.
+        split: the split whose prompts are played.
 
     Raises:
         PoqError: outputs are not a full grid of prompts and inference nodes, or one has no
-            reference quality, or a node has no cost.
+            reference quality, or a node has no cost, or no evaluator has a score.
     """
-    test = scores.filter((pl.col("split") == "test") & pl.col("evaluator").is_in(evaluators))
+    chosen = scores.filter((pl.col("split") == split) & pl.col("evaluator").is_in(evaluators))
     index = ["prompt_id", "task", "model"]
-    wide = test.pivot("evaluator", index=index, values="score").sort("prompt_id", "model")
+    wide = chosen.pivot("evaluator", index=index, values="score").sort("prompt_id", "model")
     prompts = wide.select("prompt_id", "task").unique(maintain_order=True)
     models = wide["model"].unique().sort().to_list()
     if len(wide) != len(prompts) * len(models) or wide.is_empty():
         raise PoqError(
-            f"scores: {len(wide)} outputs of the test split; expected one of each of "
+            f"scores: {len(wide)} outputs of the {split} split; expected one of each of "
             f"{len(models)} inference nodes for each of {len(prompts)} prompts"
         )
-    if missing := sorted(set(evaluators) - set(wide.columns)):
-        raise PoqError(f"scores: evaluators {missing} have no score of the test split")
+    scoring = chosen.filter(pl.col("score").is_not_null())["evaluator"].unique()
+    evaluators = [name for name in evaluators if name in scoring]
+    if not evaluators:
+        raise PoqError(f"scores: no evaluator of the pool has a score of the {split} split")
     rated = wide.join(
         reference_quality, on=["prompt_id", "model"], how="left", maintain_order="left"
     )
-    chosen = [rated.select(pl.col(name)).to_series().to_numpy() for name in reference.values()]
+    qualities = [rated.select(pl.col(name)).to_series().to_numpy() for name in reference.values()]
     tasks = list(reference)
     number = {name: i for i, name in enumerate(tasks)}
     task_of_row = np.array([number[name] for name in wide["task"]], dtype=np.int64)
-    quality = np.array(chosen, dtype=np.float64)[task_of_row, np.arange(len(wide))]
+    quality = np.array(qualities, dtype=np.float64)[task_of_row, np.arange(len(wide))]
     if np.isnan(quality).any():
-        raise PoqError("reference_quality: an output of the test split has none")
+        raise PoqError(f"reference_quality: an output of the {split} split has none")
     shape = (len(prompts), len(models))
     pool = Pool(
         scores=wide.select(pl.col(name).cast(pl.Float64).fill_null(np.nan) for name in evaluators)
@@ -185,11 +205,12 @@ def build_pool(
         quality=quality.reshape(shape),
         task=task_of_row.reshape(shape)[:, 0].copy(),
         inference_costs=_costs(costs, "inference", tasks, models),
-        evaluator_costs=_costs(costs, "evaluator", tasks, list(evaluators)),
+        evaluator_costs=_costs(costs, "evaluator", tasks, evaluators),
         inference_nodes=tuple(models),
         evaluators=tuple(evaluators),
         evaluator_of=np.arange(len(evaluators), dtype=np.int64),
         noise=np.zeros(len(evaluators)),
+        prompts=tuple(prompts["prompt_id"]),
     )
     return pool.with_nodes(len(evaluators) if nodes is None else nodes, noise)
 

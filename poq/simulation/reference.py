@@ -140,29 +140,37 @@ def play(cell: Cell, pool: Pool, replication: int) -> Iterator[Round]:
 
 
 def log(cell: Cell, pool: Pool, replication: int = 0) -> pl.DataFrame:
-    """Return every rating of one replication: one row for each round and sampled node."""
-    frames = [
-        pl.DataFrame(
-            {
-                "node": played.nodes,
-                "evaluator": np.array(pool.evaluators)[pool.evaluator_of[played.nodes]],
-                "malicious": played.malicious,
-                "honest_score": played.honest,
-                "score": played.reported,
-                "trust": played.weights,
-                "deviation": played.deviations,
-                "reward": played.rewards,
-            }
-        ).select(
-            pl.lit(index).alias("round"),
-            pl.lit(played.prompt).alias("prompt"),
-            pl.lit(pool.inference_nodes[played.model]).alias("model"),
-            pl.lit(played.consensus).alias("consensus"),
-            pl.all(),
+    """Return every rating of one replication: one row for each round and sampled node.
+
+    Prompts of a pool without identifiers, and nodes, go by their index.
+    """
+    played = (
+        (
+            *(r.prompt, r.model, r.consensus, r.nodes, r.malicious),
+            *(r.honest, r.reported, r.weights, r.deviations, r.rewards),
         )
-        for index, played in enumerate(play(cell, pool, replication))
-    ]
-    return pl.concat(frames)
+        for r in play(cell, pool, replication)
+    )
+    prompt, model, consensus, *by_rating = zip(*played, strict=True)
+    nodes, malicious, honest, reported, weights, deviations, paid = map(np.concatenate, by_rating)
+    index = np.repeat(np.arange(cell.rounds), cell.evaluators_per_round)
+    prompts = np.array(pool.prompts or [str(i) for i in range(len(pool.scores))])
+    return pl.DataFrame(
+        {
+            "round": index,
+            "prompt_id": prompts[np.array(prompt)[index]],
+            "model": np.array(pool.inference_nodes)[np.array(model)[index]],
+            "consensus": np.array(consensus)[index],
+            "node": nodes,
+            "evaluator": np.array(pool.evaluators)[pool.evaluator_of[nodes]],
+            "malicious": malicious,
+            "honest_score": honest,
+            "score": reported,
+            "trust": weights,
+            "deviation": deviations,
+            "reward": paid,
+        }
+    )
 
 
 def _floyd(stream: Xoshiro256Plus, size: int, k: int) -> list[int]:

@@ -13,7 +13,7 @@ from poq import config, kinds
 from poq.errors import PoqError
 
 ABSENT = object()
-NAMED = ("models", "trained_models", "evaluators")
+NAMED = ("models", "trained_models", "inference_nodes", "evaluators")
 NAME = "lower-case letters, digits, '.', '_' and '-', the first a letter or digit"
 LEXICAL = {"kind": "lexical", "compares_with": "context", "scale": {"method": "fitted"}}
 TASK = {
@@ -263,11 +263,62 @@ def change(demo_config: dict[str, Any]) -> Change:
             [],
             "simulation.evaluators: found []; expected at least 1 entry",
         ),
+        # the robustness study
+        (
+            "robustness/grids/paper/consensus",
+            ["mean", "mode"],
+            "robustness.grids.paper.consensus: found 'mode'; expected one of {rules}",
+        ),
+        (
+            "robustness/grids/paper/attacks",
+            ["noise", "noise"],
+            "robustness.grids.paper.attacks: found ['noise', 'noise']; expected no value twice",
+        ),
+        (
+            "robustness/grids/paper/evaluators_per_round",
+            [3, 21],
+            "robustness.grids.paper.evaluators_per_round: found 21; expected at most "
+            "evaluator_nodes, 20",
+        ),
+        (
+            "robustness/grids/paper/malicious_ratios",
+            [0.1, 1.1],
+            "robustness.grids.paper.malicious_ratios.1: found 1.1; expected less than or equal "
+            "to 1",
+        ),
+        (
+            "robustness/grids/beyond/beneficiary",
+            "nobody",
+            "robustness.grids.beyond.beneficiary: found 'nobody'; expected one of "
+            "{inference_nodes}",
+        ),
+        (
+            "robustness/grids/a b",
+            {},
+            "robustness.grids.a b: found 'a b'; expected " + NAME,
+        ),
+        (
+            "robustness/trust_study/trust",
+            ["blind"],
+            "robustness.trust_study.trust: found 'blind'; expected one of {updates}",
+        ),
+        (
+            "robustness/attacks",
+            {"loud": {"sigma": 1}},
+            "robustness.attacks.loud.kind: is missing; expected a value",
+        ),
+        (
+            "robustness/attacks",
+            {"loud": {"kind": "noise", "sigma": -1}},
+            "robustness.attacks.loud.sigma: found -1; expected greater than or equal to 0",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line(change: Change, path: str, value: Any, message: str) -> None:
     values = change(path, value)
     names = {key: ", ".join(values[key]) for key in NAMED}
+    names["rules"] = ", ".join(kinds.names("poq.consensus"))
+    names["updates"] = ", ".join(kinds.names("poq.trust"))
     pool = len(values["evaluators"])
     with pytest.raises(PoqError) as error:
         config.load(values, "my.yaml")
@@ -349,6 +400,13 @@ def test_revisions_that_may_move_are_told(change: Change, tmp_path: Path) -> Non
 def test_the_study_of_rewards_needs_a_point(change: Change) -> None:
     with pytest.raises(PoqError, match=r"reward_study\.alphas: found \[\]; expected at least 1"):
         config.load(change("reward_study", {"alphas": [], "betas": [0.0]}), "my.yaml")
+
+
+def test_a_run_without_the_section_simulates_the_sweep_of_the_paper(change: Change) -> None:
+    found = config.load(change("robustness", ABSENT), "my.yaml").robustness
+    demo = yaml.safe_load((Path(__file__).parents[2] / "config/config.yaml").read_text())
+    paper = {name: list(values) for name, values in found.grids["paper"] if values is not None}
+    assert paper == demo["robustness"]["grids"]["paper"]
 
 
 def test_long_values_are_cut(change: Change) -> None:

@@ -61,7 +61,24 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
         score=1.0,
         missing=["cut", None, "cut", "cut"] + [None] * 4,
     )
+    recommendations = frame(
+        "recommendations",
+        grid=["a"] * 7 + ["b"],
+        malicious_ratio=[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.3],
+        nodes=20,
+        effective_evaluators=3.44,
+        consensus=["mean"] * 7 + ["median"],
+        trust="published",
+        k=9,
+        mae=[1.5] * 8,
+        mae_low=[1.25] * 8,
+        mae_high=[1.75] * 8,
+        gain=[0.0] * 7 + [0.5],
+        gain_low=[0.0] * 7 + [0.25],
+        gain_high=[0.0] * 7 + [0.75],
+    )
     frames = {
+        "recommendations": recommendations,
         "rewards": rewards,
         "quality": quality,
         "reliability": reliability,
@@ -82,6 +99,15 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
     )
     assert "bi-encoder 0.66 ours 0.700 [ 0.600, 0.800] agrees" in text
     assert "ratio about 7 not measured" in text
+    start = text.index(
+        "Which rule, which K, by share of malicious nodes (grid a: 20 evaluator nodes, "
+        "3.4 of them effectively independent)"
+    )
+    assert [line.split()[0] for line in text[start + 1 : start + 5]] == ["0", "0.2", "0.4", "0.6"]
+    assert (
+        "0.3 median, published trust, K = 9 worst error 1.500 [ 1.250, 1.750] points, "
+        "0.500 [ 0.250, 0.750] less than the mean's"
+    ) in text
     start = text.index("Missing scores, of 3 outputs")
     assert text[start + 1] == "judge 2 cut"
     frames["scores"] = scores.with_columns(missing=pl.lit(None, pl.String))

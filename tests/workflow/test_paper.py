@@ -145,6 +145,15 @@ def small() -> dict[str, Any]:
     values["costs"] |= {"requests": 10, "warmup": 0, "threads": 1}
     values["serving"]["threads"] = values["scoring"]["threads"] = 1
     values["bootstrap"]["resamples"] = 100
+    small = {
+        "rounds": 40,
+        "replications": 2,
+        "resamples": 5,
+        "trust_study": {"trust": ["published"]},
+    }
+    values["robustness"] |= small
+    grid = {"consensus": ["mean", "median"], "evaluators_per_round": [5]}
+    values["robustness"]["grids"]["paper"] |= grid
     for node in ("tinyllama-1.1b", "qwen2-1.5b", "phi-3-mini"):  # the gated ones remain
         del values["inference_nodes"][node]
     return values

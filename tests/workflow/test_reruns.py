@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
+from poq import tables
 from tests.workflow.conftest import run
 
 pytestmark = pytest.mark.workflow
@@ -146,3 +148,43 @@ def test_new_trained_evaluator_trains_and_scores_alone(project: Path) -> None:
     found = planned(project)
     assert {"fetch_model", "build_examples", "train_evaluator", "profile_evaluator"} <= found
     assert not found & {"generate_outputs", "build_prompts", "profile_node", "measure_quality"}
+
+
+def test_changed_attack_reruns_the_grids_that_name_it(project: Path) -> None:
+    edit(project / "poq/attacks/sybil.py", "min(score + shift, 10.0)", "min(score + shift, 9.0)")
+    assert planned(project) == set()
+    values = yaml.safe_load((project / "config.yaml").read_text())
+    values["robustness"]["attacks"] = {"lazy": {"kind": "noise"}}
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    found = planned(project)
+    assert {"study_robustness", "recommend_rules", "summarize_run"} <= found
+    assert not found & {"trace_trust", "simulate_rounds", "pay_nodes"}
+
+
+def test_new_grid_is_simulated_alone(project: Path) -> None:
+    values = yaml.safe_load((project / "config.yaml").read_text())
+    values["robustness"]["grids"]["larger"] = values["robustness"]["grids"]["small"] | {
+        "evaluators_per_round": [5]
+    }
+    values["robustness"]["threads"] = 2  # not part of the result
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    result = run(project, "--cores", "1", "--dry-run", root=project)
+    assert result.stdout.count("rule study_robustness:") == 1
+    assert {"recommend_rules"} <= planned(project)
+    assert not planned(project) & {"trace_trust", "simulate_rounds"}
+
+
+def test_a_replication_is_logged_on_request(project: Path) -> None:
+    name = "results/modelless/simulation/round_log/median/published/boosting/3/0.25/1.parquet"
+    result = run(project, "--cores", "1", name, root=project)
+    assert result.returncode == 0, result.stdout
+    log = tables.read("round_log", project / name)
+    # 60 rounds of 3 nodes each
+    assert len(log) == 180
+    assert log["node"].n_unique() == 8
+    bent = log.filter(pl.col("score") != pl.col("honest_score"))
+    assert bent["malicious"].all()
+    assert len(bent) > 0
+    prompts = tables.read("prompts", project / "results/modelless/prompts.parquet")
+    split = log.join(prompts, on="prompt_id")["split"]
+    assert split.unique().to_list() == ["test"]

@@ -3,14 +3,7 @@
 
 def finding_tables(wildcards):
     """Return the tables that findings are measured on."""
-    return {
-        name: (
-            all_of_evaluators(name)
-            if "<evaluator>" in schema.TABLES[name].path
-            else table(name)
-        )
-        for name in findings.tables()
-    }
+    return {name: all_of(name) for name in findings.tables()}
 
 
 rule find_front:

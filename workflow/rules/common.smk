@@ -60,6 +60,16 @@ def all_of_evaluators(name):
     return [table(name, evaluator=evaluator) for evaluator in cfg.evaluators]
 
 
+def all_of(name):
+    """Return a table's path, or those of all evaluators, or of all grids, where it has several."""
+    path = schema.TABLES[name].path
+    if "<evaluator>" in path:
+        return all_of_evaluators(name)
+    if "<grid>" in path:
+        return [table(name, grid=grid) for grid in cfg.robustness.grids]
+    return table(name)
+
+
 def figure(name, suffix="svg"):
     """Return the path of a figure, or of the table behind it."""
     return results(f"figures/{name}.{suffix}")

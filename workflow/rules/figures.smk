@@ -5,7 +5,7 @@ REFERENCES = {task: settings.reference for task, settings in cfg.tasks.items()}
 
 def figure_tables(wildcards):
     """Return the tables that a figure reads."""
-    return {name: table(name) for name in figures.load(wildcards.figure).TABLES}
+    return {name: all_of(name) for name in figures.load(wildcards.figure).TABLES}
 
 
 def caption(wildcards):

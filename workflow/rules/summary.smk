@@ -20,11 +20,12 @@ rule record_config:
 
 
 rule summarize_run:
-    """Say who earned most and least, which evaluators can be relied on, and what was published."""
+    """Say who earned most and least, who can be relied on, what to choose, what was published."""
     input:
         rewards=table("rewards"),
         quality=table("quality"),
         reliability=table("reliability"),
+        recommendations=table("recommendations"),
         findings=table("findings"),
         scores=all_of_evaluators("scores"),
         # What the summary does not read, but comes before it: it marks the end of a run.

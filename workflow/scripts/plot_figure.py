@@ -9,7 +9,10 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     module = figures.load(snakemake.wildcards.figure)
-    frames = {name: tables.read(name, snakemake.input[name]) for name in module.TABLES}
+    frames = {
+        name: tables.read(name, *([paths] if isinstance(paths, str) else paths))
+        for name, paths in ((name, snakemake.input.get(name)) for name in module.TABLES)
+    }
     data = module.data(frames, snakemake.params.references)
     save(module.draw(data), snakemake.output.svg, snakemake.output.png)
     Path(snakemake.output.html).write_text(html_table(data, module.TITLE), encoding="utf-8")

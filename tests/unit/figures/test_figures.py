@@ -8,10 +8,14 @@ from poq.errors import PoqError
 from poq.schema import TABLES
 
 NAMES = [
+    "alignment_curves",
+    "attack_heatmap",
+    "attacker_profit",
     "evaluator_architecture",
     "evaluator_reliability",
     "evaluator_rewards",
     "inference_rewards",
+    "k_tradeoff",
     "normalized_rewards",
     "quality_cost",
     "quality_per_second",
@@ -19,11 +23,12 @@ NAMES = [
     "reward_grid",
     "reward_ordering",
     "size_quality_cost",
+    "trust_trajectories",
 ]
 
 
 def test_names_are_the_modules_that_draw_a_figure() -> None:
-    # style, table and reward_panels lie in the same package.
+    # style, reward_panels and robustness_cells lie in the same package.
     assert figures.names() == NAMES
 
 
@@ -38,7 +43,7 @@ def test_a_figure_has_a_title_and_reads_known_tables(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["pie_chart", "style", "../evaluator_rewards"])
 def test_an_unknown_figure_is_named_with_those_that_exist(name: str) -> None:
-    with pytest.raises(PoqError, match=r"expected one of evaluator_architecture, .*quality_cost"):
+    with pytest.raises(PoqError, match=r"expected one of alignment_curves, .*quality_cost"):
         figures.load(name)
 
 

@@ -5,8 +5,9 @@ from scipy.stats import pearsonr, rankdata, spearmanr
 
 from poq.errors import PoqError
 from poq.rewards import RewardSettings
+from poq.schema import ROBUSTNESS_METRICS
 from poq.simulation import reference
-from poq.simulation.engine import checkpoints, measure, run, study, trajectories
+from poq.simulation.engine import as_played, checkpoints, measure, run, study, trajectories
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Grid
 from poq.trust.published import updates_to_cap
@@ -109,7 +110,7 @@ def test_honesty_has_no_profit_and_identities_cost(make_cell: MakeCell, pool: Po
 
 def test_a_grid_is_a_frame(pool: Pool) -> None:
     cells = list(grid().cells())
-    found = study(cells, pool, threads=2)
+    found, sizes = study(cells, pool, threads=2)
     keys = ["consensus", "trust", "k", "attack", "malicious_ratio"]
     assert len(cells) == 8
     assert found.select(keys).unique(maintain_order=True).rows() == [
@@ -125,6 +126,24 @@ def test_a_grid_is_a_frame(pool: Pool) -> None:
     )
     assert missing["n"].to_list() == [0] * 4
     assert missing["value"].to_list() == [None] * 4
+    assert set(found["metric"]) == set(ROBUSTNESS_METRICS)
+    # 0.3 * 11 is 3 nodes, the only size: the attack pays from there on or never
+    profits = [values["profit"] for values in measure([cell for _, cell in cells], pool)]
+    pays = [int((profit > 0).sum()) for profit in profits[1::2]]
+    assert sizes["n"].to_list() == pays
+    assert sizes["value"].to_list() == [3 if n else None for n in pays]
+    assert 0 in pays
+    assert max(pays) > 0
+
+
+def test_an_attack_of_nobody_is_none(make_cell: MakeCell, pool: Pool) -> None:
+    cells = [make_cell(attack=attack, malicious_ratio=0.04) for attack in ("noise", "honest")]
+    # 0.04 * 11 rounds to 0 nodes
+    assert as_played(cells[0], pool) == cells[1]
+    unlike = [cell.model_copy(update={"malicious_ratio": 0.1}) for cell in cells]
+    assert as_played(unlike[0], pool) == unlike[0]
+    played = run(cells, pool)
+    np.testing.assert_array_equal(played[0].sums, played[1].sums)
 
 
 def test_saturation_comes_when_the_formula_says(make_cell: MakeCell, pool: Pool) -> None:

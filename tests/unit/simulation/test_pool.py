@@ -146,6 +146,34 @@ def test_a_pool_is_built_from_tables(frame: Frames) -> None:
     assert pool.inference_nodes == ("m1", "m2")
 
 
+def test_an_evaluator_without_a_score_in_the_split_has_no_node(frame: Frames) -> None:
+    scores, quality, costs = tables(frame)
+    options: dict[str, Any] = {"reference": {"qa": "token_f1"}, "evaluators": ["e1", "e2"]}
+    given = pl.when((pl.col("evaluator") != "e1") & (pl.col("prompt_id") == "qa:1"))
+    partly = scores.with_columns(score=given.then("score"))
+    pool = build_pool(partly, quality, costs, nodes=3, **options)
+    assert pool.evaluators == ("e2",)
+    np.testing.assert_array_equal(pool.evaluator_of, [0, 0, 0])
+    np.testing.assert_allclose(pool.evaluator_costs, [[0.75]])
+    # it has scores of the first prompt alone, and cannot be drawn for the second
+    np.testing.assert_array_equal(np.isnan(pool.scores[..., 0]), [[False, False], [True, True]])
+    with pytest.raises(PoqError, match="no evaluator of the pool has a score of the test split"):
+        build_pool(scores.with_columns(score=pl.lit(None, pl.Float64)), quality, costs, **options)
+
+
+def test_the_split_is_chosen(frame: Frames) -> None:
+    scores, quality, costs = tables(frame)
+    options: dict[str, Any] = {"reference": {"qa": "token_f1"}, "evaluators": ["e1", "e2"]}
+    first = pl.when(pl.col("prompt_id") == "qa:1").then(pl.lit("calibration")).otherwise("split")
+    scores = scores.with_columns(split=first)
+    pools = [
+        build_pool(scores, quality, costs, split=split, **options)
+        for split in ("calibration", "test")
+    ]
+    assert [pool.prompts for pool in pools] == [("qa:1",), ("qa:2",)]
+    np.testing.assert_allclose(pools[0].quality, [[0.1, 0.2]])
+
+
 def test_tables_that_do_not_fit_are_told(frame: Frames) -> None:
     scores, quality, costs = tables(frame)
     options: dict[str, Any] = {"reference": {"qa": "token_f1"}, "evaluators": ["e1", "e2"]}
@@ -155,3 +183,13 @@ def test_tables_that_do_not_fit_are_told(frame: Frames) -> None:
         build_pool(scores, quality.head(3), costs, **options)
     with pytest.raises(PoqError, match=r"costs: nodes \['e2'\] have no cost"):
         build_pool(scores, quality, costs.head(3), **options)
+
+
+def test_over_some_prompts(pool: Pool) -> None:
+    named = replace(pool, prompts=tuple("abcdefg"))
+    found = named.over(np.array([2, 0, 2]))
+    assert found.prompts == ("c", "a", "c")
+    np.testing.assert_array_equal(found.scores, pool.scores[[2, 0, 2]])
+    np.testing.assert_array_equal(found.quality[1], pool.quality[0])
+    assert found.task.tolist() == [0, 0, 0]  # of 0 1 0 1 0 1 0
+    assert pool.over(np.array([1])).prompts == ()

@@ -77,6 +77,9 @@ def test_the_log_has_every_rating(make_cell: MakeCell, pool: Pool) -> None:
     cell = make_cell(rounds=20)
     log = reference.log(cell, pool)
     assert len(log) == 20 * 5
+    assert set(log["prompt_id"]) <= {str(i) for i in range(7)}
+    named = reference.log(cell, replace(pool, prompts=tuple("abcdefg")))
+    assert named["prompt_id"].to_list() == ["abcdefg"[int(i)] for i in log["prompt_id"]]
     means = log.group_by("round").agg(pl.col("score").mean(), pl.col("consensus").first())
     np.testing.assert_allclose(means["score"], means["consensus"])
     changed = log.filter(pl.col("score") != pl.col("honest_score"))

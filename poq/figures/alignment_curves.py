@@ -1,0 +1,74 @@
+"""How the consensus loses touch with the reference quality as more nodes are malicious."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from poq.figures import robustness_cells as robust
+from poq.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLE = "How many attackers does a consensus bear?"
+TABLES = ("robustness",)
+METRICS = {"mae": "mean absolute error\n(points of 10)", "pearson": "Pearson's r with\nthe quality"}
+WIDTH = 0.05
+"""How far the marks of one share of malicious nodes spread."""
+
+
+def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
+    """Return one row an attack of the paper, rule, share of malicious nodes and statistic.
+
+    K is the one that most rules and attacks are played with. The references play no part:
+    ``robustness`` is measured by them.
+
+    Returns:
+        ``attack``, ``consensus``, ``trust``, ``rule``, ``k``, ``malicious_ratio``, ``malicious``,
+        ``nodes``, ``effective_evaluators``, ``rounds``, ``metric`` ("mae", "pearson"), ``n``
+        (replications), ``value``, ``low``, ``high``, null where undefined. Sorted by these keys,
+        the paper's attacks and rules first.
+    """
+    cells = robust.cells(tables["robustness"], *METRICS, of=robust.NETWORKS)
+    attacks = robust.papers(cells["attack"].unique(maintain_order=True).to_list())
+    return cells.filter(
+        (pl.col("k") == robust.usual_k(cells)) & pl.col("attack").is_in(attacks)
+    ).select(
+        "attack", "consensus", "trust", "rule", "k", "malicious_ratio", "malicious", "nodes",
+        "effective_evaluators", "rounds", "metric", "n", "value", "low", "high",
+    )  # fmt: skip
+
+
+def draw(data: pl.DataFrame) -> Figure:
+    """Return a column an attack, error above correlation, with the frame of :func:`data`."""
+    attacks = data["attack"].unique(maintain_order=True).to_list()
+    looks = robust.looks(data)
+    note = (
+        f"K = {data['k'][0]}; {robust.sample(data)}. Bars: 95 % interval over replications on "
+        "the prompts of the test split.\nMarks of one share stand side by side. In brackets: the "
+        "trust update of rules that use trust."
+    )
+    with style.theme():
+        figure, axes = style.panels(
+            len(METRICS), len(attacks), width=3.1, height=3.1, note=note,
+            sharex=True, sharey="row",
+        )  # fmt: skip
+        for i, (metric, label) in enumerate(METRICS.items()):
+            for j, attack in enumerate(attacks):
+                panel = axes[i * len(attacks) + j]
+                rows = data.filter((pl.col("metric") == metric) & (pl.col("attack") == attack))
+                for (rule, look), shift in zip(
+                    looks.items(), robust.shifts(len(looks), WIDTH), strict=True
+                ):
+                    of_rule = rows.filter(pl.col("rule") == rule)
+                    robust.curve(panel, of_rule, "malicious_ratio", look, shift, rule)
+                if i == 0:
+                    panel.set_title(attack.replace("_", " "))
+                else:
+                    panel.set_xlabel("share of malicious nodes")
+            axes[i * len(attacks)].set_ylabel(label)
+        style.heading(figure, axes[0], TITLE)
+    return figure

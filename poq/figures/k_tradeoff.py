@@ -1,0 +1,90 @@
+"""What a larger K costs and buys: rewards and their spread, honest and under attack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from poq.figures import robustness_cells as robust
+from poq.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLE = "What does a larger K change?"
+TABLES = ("robustness",)
+METRICS = {
+    "evaluator_reward": "evaluator reward,\nmean",
+    "evaluator_reward_sd": "evaluator reward,\nstandard deviation",
+    "inference_reward": "inference reward,\nmean",
+    "inference_reward_sd": "inference reward,\nstandard deviation",
+}
+WIDTH = 0.5
+"""How far the marks of one K spread."""
+
+
+def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
+    """Return one row an attack of the paper, rule, K and statistic, after the honest network's.
+
+    Of the grid with most values of K; the share of malicious nodes is the middle of those above 0.
+    The references play no part: nodes are paid for consensus, not for reference quality.
+
+    Returns:
+        ``attack`` ("honest network" without), ``consensus``, ``trust``, ``rule``, ``k``,
+        ``malicious_ratio``, ``malicious``, ``nodes``, ``effective_evaluators``, ``rounds``,
+        ``metric`` (a mean or standard deviation over ratings or rounds), ``n`` (replications),
+        ``value``, ``low``, ``high``. Sorted by these keys, the paper's attacks and rules first.
+    """
+    cells = robust.cells(tables["robustness"], *METRICS, of=["k"])
+    attacks = robust.papers(cells["attack"].unique(maintain_order=True).to_list())
+    attacked = cells.filter((pl.col("malicious_ratio") > 0) & pl.col("attack").is_in(attacks))
+    ratio = robust.middle(attacked["malicious_ratio"])
+    honest = cells.filter(pl.col("malicious_ratio") == 0).unique(
+        ["rule", "k", "metric"], keep="first", maintain_order=True
+    )
+    return pl.concat(
+        [
+            honest.with_columns(attack=pl.lit(robust.HONEST)),
+            attacked.filter(pl.col("malicious_ratio") == ratio),
+        ]
+    ).select(
+        "attack", "consensus", "trust", "rule", "k", "malicious_ratio", "malicious", "nodes",
+        "effective_evaluators", "rounds", "metric", "n", "value", "low", "high",
+    )  # fmt: skip
+
+
+def draw(data: pl.DataFrame) -> Figure:
+    """Return a column a network, a row a statistic, with the frame that :func:`data` describes."""
+    attacks = data["attack"].unique(maintain_order=True).to_list()
+    ks = data["k"].unique().sort().to_list()
+    looks = robust.looks(data)
+    ratios = data.filter(pl.col("malicious_ratio") > 0)["malicious_ratio"].unique()
+    shares = ", ".join(f"{100 * value:.0f} %" for value in ratios)
+    note = (
+        f"Attacked networks: {shares} malicious. {robust.sample(data)}. Bars: 95 % interval over "
+        "replications on the prompts of the test\nsplit. Evaluator rewards are those of all "
+        "nodes, malicious ones too; spread over ratings (evaluators) and rounds (inference)."
+    )
+    with style.theme():
+        figure, axes = style.panels(
+            len(METRICS), len(attacks), width=2.2, height=1.75, note=note,
+            sharex=True, sharey="row",
+        )  # fmt: skip
+        for i, (metric, label) in enumerate(METRICS.items()):
+            for j, attack in enumerate(attacks):
+                panel = axes[i * len(attacks) + j]
+                rows = data.filter((pl.col("metric") == metric) & (pl.col("attack") == attack))
+                for (rule, look), shift in zip(
+                    looks.items(), robust.shifts(len(looks), WIDTH), strict=True
+                ):
+                    robust.curve(panel, rows.filter(pl.col("rule") == rule), "k", look, shift, rule)
+                panel.set_xticks(ks)
+                if i == 0:
+                    panel.set_title(attack.replace("_", " "))
+                if i == len(METRICS) - 1:
+                    panel.set_xlabel("K, evaluators a round")
+            axes[i * len(attacks)].set_ylabel(label)
+        style.heading(figure, axes[0], TITLE)
+    return figure

@@ -1,0 +1,32 @@
+"""Chooses rule, trust update and K for every threat level on one split, reports on the other."""
+
+from pathlib import Path
+
+from poq import provenance, tables
+from poq.pages import html_table
+from poq.simulation.pool import build_pool
+from poq.simulation.recommendation import recommend
+from poq.simulation.settings import Grid
+from poq.stages import stage
+
+with stage(snakemake.log[0]):
+    settings = snakemake.params.settings
+    pool = build_pool(
+        tables.read("scores", *snakemake.input.scores),
+        tables.read("reference_quality", snakemake.input.quality),
+        tables.read("costs", snakemake.input.costs),
+        **settings["pool"],
+    )
+    found = recommend(
+        tables.read("robustness", *snakemake.input.robustness),
+        {name: Grid.model_validate(grid) for name, grid in settings["grids"].items()},
+        pool,
+        resamples=settings["resamples"],
+        confidence=settings["confidence"],
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )
+    stamp = provenance.stamp(snakemake.params)
+    tables.write(found, "recommendations", snakemake.output.table, stamp)
+    page = html_table(found, "Which rule, which K")
+    Path(snakemake.output.html).write_text(page, encoding="utf-8")
