@@ -82,11 +82,12 @@ def run(
     with ThreadPoolExecutor(threads) as workers:
         pending: list[Future[None]] = []
         for cell in cells:
-            sums, call = _prepare(cell, pool, checkpoints(cell.rounds) if at is None else at)
+            sums, groups, call = _prepare(cell, pool, checkpoints(cell.rounds) if at is None else at)
             results.append(sums)
-            share = -(-cell.replications // threads)
-            for start in range(0, cell.replications, share):
-                pending.append(workers.submit(call, range(start, start + share)))
+            share = -(-len(groups) // threads)
+            for first in range(0, len(groups), share):
+                chosen = groups[first : first + share]
+                pending.append(workers.submit(call, range(chosen[0].start, chosen[-1].stop)))
         for future in pending:
             future.result()
     return results
@@ -199,53 +200,60 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
     _check(cell, pool)
     group_of, groups, roster = pool.rosters
     effort = np.array([1.0, attack.effort(cell.attack)])
-    sums = Sums(
+    lanes = kernel.LANES
+    # Replications fill all lanes; what is too much is left out of the result.
+    padded = -(-cell.replications // lanes) * lanes
+    added = Sums(
         rounds=np.asarray(at, dtype=np.int64),
-        sums=np.zeros((cell.replications, len(at), len(SUMS))),
-        by_output=np.zeros((cell.replications, outputs, 3)),
-        histogram=np.zeros((cell.replications, 2, kernel.BINS)),
+        sums=np.zeros((padded, len(at), len(SUMS))),
+        by_output=np.zeros((padded, outputs, 3)),
+        histogram=np.zeros((padded, kernel.BINS, 2)),
     )
     play = kernel.specialize(cell.consensus.kind, cell.trust.kind, cell.evaluators_per_round)
+    attack_params = np.array(attack.params(cell.attack), dtype=np.float64)
     arguments = (
-        np.ascontiguousarray(pool.scores).reshape(outputs, evaluators),
+        np.ascontiguousarray(pool.scores).ravel(),
         (pool.quality * 10).ravel(),
         pool.ranks.ravel(),
-        np.tile(np.arange(models), prompts),
-        np.repeat(pool.task, models),
-        models,
-        group_of.ravel(),
-        groups,
-        roster,
-        pool.evaluator_of.astype(np.int32),
+        np.tile(np.arange(models, dtype=np.uint64), prompts),
+        np.repeat(pool.task * 2 * evaluators, models).astype(np.uint64),
+        group_of.ravel().astype(np.uint64),
+        groups.astype(np.uint64),
+        roster.astype(np.uint64),
+        pool.evaluator_of.astype(np.uint32),
         pool.noise if pool.noise.any() else np.empty(0),
         malicious_nodes(cell, pool),
         beneficiary(cell, pool),
-        cell.reward.beta * effort[None, :, None] * pool.evaluator_costs[:, None, :],
+        (cell.reward.beta * effort[None, :, None] * pool.evaluator_costs[:, None, :]).ravel(),
+        evaluators,
         cell.reward.alpha / 10,
         cell.reward.alpha,
         cell.trust.initial,
         update.cap(cell.trust),
         rule.params(cell.consensus),
         update.params(cell.trust),
-        kernel.ATTACKS.index(cell.attack.kind),
-        kernel.DRAWS.index(attack.DRAWS),
+        kernel.behaviour(cell.attack.kind).address,
         attack.renews_below(cell.attack, cell.trust.initial),
-        np.array(attack.params(cell.attack), dtype=np.float64),
-        sums.rounds,
+        attack_params,
+        added.rounds,
+        lanes,
     )
 
     def call(chunk: range) -> None:
         part = slice(chunk.start, chunk.stop)
-        chunk = range(cell.replications)[part]
         play(
             *arguments,
             states(cell.seed, chunk),
-            sums.sums[part],
-            sums.by_output[part],
-            sums.histogram[part],
+            np.empty(len(pool) * lanes),
+            np.empty(models * lanes),
+            added.sums[part],
+            added.by_output[part],
+            added.histogram[part],
         )
 
-    return sums, call
+    used = slice(cell.replications)
+    sums = Sums(added.rounds, added.sums[used], added.by_output[used], added.histogram[used])
+    return sums, [range(start, start + lanes) for start in range(0, padded, lanes)], call
 
 
 def _check(cell: Cell, pool: Pool) -> None:

@@ -1,12 +1,17 @@
 """The compiled simulation: whole replications, statistics accumulated in a stream.
 
-:func:`play` is a template. :func:`specialize` compiles it for one consensus rule, trust update,
-attack and K, which become constants of the machine code; its memory depends on the size of the
-pool and of the data, never on the number of rounds. :mod:`poq.simulation.reference` is the same
-model in plain Python and says what each step means; a test holds the two equal round for round.
+:func:`play` is a template. :func:`specialize` compiles it for one consensus rule, trust update and
+K, which become constants of the machine code; :func:`report`, what nodes report under one attack,
+is compiled once for all of these. Memory depends on the size of the pool and of the data, never on
+the number of rounds. :mod:`poq.simulation.reference` is the same model in plain Python and says
+what each step means; tests hold the two equal round for round.
 
-The machine code is cached next to this module, under a name that holds the digest of all code
-that went into it.
+Replications run side by side in *lanes*, in lockstep: a loop over lanes is what the compiler turns
+into vector instructions. Such a loop has no branches and writes to nothing that it reads in another
+lane; what lanes could collide in (trust, histograms) is written lane after lane when a round ends.
+
+The machine code is cached next to this module, under names that hold the digest of all code that
+went into it.
 """
 
 from __future__ import annotations
@@ -19,7 +24,8 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numba import carray, njit, types  # type: ignore[attr-defined]
+from llvmlite import ir
+from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -28,29 +34,41 @@ from poq import kinds, provenance
 BINS = 1001
 """Bins of the histogram of consensus, 0.01 points wide, from which Spearman's rho is computed."""
 
-# What :func:`specialize` puts in place of these names; the values here only tell the types.
+LANES = 8
+"""Replications that run side by side."""
+
+PARAMETERS = 4
+"""Most parameters that an attack may have."""
+
+# What :func:`specialize` and :func:`behaviour` put in place of these names; the values here only
+# tell the types.
 K = 5
 REST = 4
 SORTED = True
 LEAVE_ONE_OUT = False
 PREVIOUS = False
 USES_TYPICAL = False
-NUMBER = 0
+DRAWS = "nothing"
 core: Any = None
 update: Any = None
 manipulate: Any = None
-otherwise: Any = None
+call: Any = None
 floats_k: Any = None
 floats_rest: Any = None
-integers_k: Any = None
+floats_lanes: Any = None
+floats_table: Any = None
+floats_parameters: Any = None
+words_k: Any = None
+words_lanes: Any = None
+words_table: Any = None
+words_stream: Any = None
 
-DRAWS = ("nothing", "uniform", "normal")
-NOTHING, UNIFORM, NORMAL = range(3)
-ATTACKS = kinds.names("poq.attacks")
 _INNER: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # In numba an operation on an unsigned and a signed integer gives a float.
-_0, _1, _11, _17, _19, _32, _45 = (np.uint64(n) for n in (0, 1, 11, 17, 19, 32, 45))
+_1, _11, _17, _19, _32, _45 = (np.uint64(n) for n in (1, 11, 17, 19, 32, 45))
+_LOW = np.uint64(2**32 - 1)
+_LANES = np.uint64(LANES)
 _UNIT = 2.0**-53
 
 
@@ -58,7 +76,7 @@ def _on_stack(element: Any, count: int) -> Any:
     """Return a compilable function that reserves uninitialised elements on the stack.
 
     Of arrays on the stack the compiler knows that no two overlap, and keeps small ones in
-    registers; arrays of ``numpy.empty`` cost a third of the speed.
+    registers.
     """
 
     @intrinsic
@@ -72,6 +90,27 @@ def _on_stack(element: Any, count: int) -> Any:
         return types.CPointer(element)(), generate  # type: ignore[no-untyped-call]
 
     return allocate
+
+
+_F, _W = types.CPointer(types.float64), types.CPointer(types.uint64)  # type: ignore[no-untyped-call]
+_REPORT = types.void(
+    *(_F, _F, _F, _F, _F, _F, _F, _F, _W, types.int64, types.int64, types.float64, types.int64)
+)
+
+
+@intrinsic
+def _call_address(  # type: ignore[no-untyped-def]
+    context, address, a, b, c, d, e, f, g, h, i, j, k, m, n
+):
+    """Call compiled :func:`report` by its address."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        address, *values = arguments
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        builder.call(builder.inttoptr(address, kind.as_pointer()), values)
+        return context.get_dummy_value()
+
+    return types.void(types.uintp, *_REPORT.args), generate
 
 
 @njit(forceinline=True, error_model="numpy")
@@ -88,30 +127,90 @@ def advance(s0, s1, s2, s3):  # type: ignore[no-untyped-def]
     return bits, s0, s1, s2, s3
 
 
-@njit(error_model="numpy")
-def uniform(state):  # type: ignore[no-untyped-def]
-    """Return a number in [0, 1); changes the state, shape (4,)."""
-    bits, state[0], state[1], state[2], state[3] = advance(state[0], state[1], state[2], state[3])
+@njit(**_INNER)
+def uniform(states, lane):  # type: ignore[no-untyped-def]
+    """Return a number in [0, 1); changes the lane's state in shape (4, LANES)."""
+    bits, states[0, lane], states[1, lane], states[2, lane], states[3, lane] = advance(
+        states[0, lane], states[1, lane], states[2, lane], states[3, lane]
+    )
     return np.float64(bits >> _11) * _UNIT
 
 
-@njit(error_model="numpy")
-def normal(state):  # type: ignore[no-untyped-def]
-    """Return a standard normal number; changes the state, shape (4,)."""
-    radius = sqrt(-2 * log(1 - uniform(state)))
-    return radius * cos(2 * pi * uniform(state))
+@njit(**_INNER)
+def normal(states, lane):  # type: ignore[no-untyped-def]
+    """Return a standard normal number; changes the lane's state in shape (4, LANES)."""
+    radius = sqrt(-2 * log(1 - uniform(states, lane)))
+    return radius * cos(2 * pi * uniform(states, lane))
 
 
 @njit(forceinline=True, error_model="numpy")
-def place_ascending(values, places):  # type: ignore[no-untyped-def]
-    """Write the place of each value in ascending order; equal values keep theirs. Branch-free."""
-    for i in range(len(values)):
-        place = 0
-        for j in range(i):
-            place += values[j] <= values[i]
-        for j in range(i + 1, len(values)):
-            place += values[j] < values[i]
-        places[i] = place
+def sort(values, weights):  # type: ignore[no-untyped-def]
+    """Sort values with their weights, ascending; equal values keep their order. Branch-free."""
+    for last in range(len(values) - 1, 0, -1):
+        for i in range(last):
+            swap = values[i + 1] < values[i]
+            low = values[i + 1] if swap else values[i]
+            high = values[i] if swap else values[i + 1]
+            lighter = weights[i + 1] if swap else weights[i]
+            heavier = weights[i] if swap else weights[i + 1]
+            values[i], values[i + 1] = low, high
+            weights[i], weights[i + 1] = lighter, heavier
+
+
+def report(  # type: ignore[no-untyped-def]
+    given_, sigma_, weight_, bad_, own_, revealed_, average_, params_, extra_, k, noisy, cap, lanes
+):
+    """Turn what the logs hold into what nodes report, in each lane, under one attack.
+
+    Arrays have shape (K, LANES) or (LANES,): scores, changed in place; standard deviations of the
+    nodes' errors; trust; 1 for malicious nodes; 1 if the output is the coalition's; the last score
+    of the honest node that reported first, changed in place; mean consensus so far. Then the
+    attack's parameters and the lanes' streams, shape (4, LANES).
+    """
+    given, sigma = carray(given_, (k, LANES)), carray(sigma_, (k, LANES))
+    weight, bad = carray(weight_, (k, LANES)), carray(bad_, (k, LANES))
+    own, revealed = carray(own_, (LANES,)), carray(revealed_, (LANES,))
+    average, extra = carray(average_, (LANES,)), carray(extra_, (4, LANES))
+    passed = carray(params_, (PARAMETERS,))
+    params = carray(floats_parameters(), (PARAMETERS,))
+    peer = carray(floats_lanes(), (LANES,))
+    draw = carray(floats_lanes(), (LANES,))
+    bent = carray(floats_lanes(), (LANES,))
+    for i in range(PARAMETERS):
+        params[i] = passed[i]
+
+    if noisy > 0:
+        for i in range(k):
+            for n in range(lanes):
+                moved = given[i, n] + sigma[i, n] * normal(extra, n)
+                given[i, n] = min(max(moved, 0.0), 10.0)
+    for n in range(lanes):
+        draw[n] = 0.0
+        peer[n] = np.nan
+    for i in range(k - 1, -1, -1):
+        for n in range(lanes):
+            peer[n] = given[i, n] if bad[i, n] == 0 else peer[n]
+    for i in range(k):
+        if DRAWS != "nothing":
+            for n in range(lanes):
+                if bad[i, n] > 0:
+                    draw[n] = uniform(extra, n) if DRAWS == "uniform" else normal(extra, n)
+        # Both outcomes are computed and one is taken: no branch.
+        for n in range(lanes):
+            bent[n] = manipulate(
+                given[i, n],
+                own[n] > 0,
+                weight[i, n] / cap,
+                peer[n],
+                revealed[n],
+                average[n],
+                draw[n],
+                params,
+            )
+        for n in range(lanes):
+            given[i, n] = bent[n] if bad[i, n] > 0 else given[i, n]
+    for n in range(lanes):
+        revealed[n] = peer[n] if peer[n] == peer[n] else revealed[n]
 
 
 def play(  # type: ignore[no-untyped-def]
@@ -120,7 +219,6 @@ def play(  # type: ignore[no-untyped-def]
     rank,
     model_of,
     task_of,
-    models,
     group_of,
     groups,
     roster,
@@ -129,283 +227,285 @@ def play(  # type: ignore[no-untyped-def]
     malicious,
     beneficiary,
     costs,
+    evaluators,
     slope,
     alpha,
     initial,
     cap,
     rule_params,
     trust_params,
-    attack,
-    draws,
+    behave,
     renews_below,
     attack_params,
     checkpoints,
+    lanes,
     states,
+    trust,
+    previous,
     sums,
     by_output,
     histogram,
 ):
     """Run replications. See :func:`poq.simulation.engine.run`, which prepares the arguments."""
-    nodes = len(evaluator_of)
-    n_outputs, n_nodes = np.uint64(len(quality)), np.uint64(nodes)
-    one_roster = len(roster) == nodes and len(groups) == 2  # it is the pool
+    n_outputs, nodes = np.uint64(len(quality)), np.uint64(len(evaluator_of))
+    n_evaluators, n_malicious = np.uint64(evaluators), np.uint64(malicious)
+    everyone = len(roster) == len(evaluator_of) and len(groups) == 2
     noisy = len(noise) > 0
 
-    trust = np.empty(nodes)
-    seen = np.zeros(nodes, np.int32)  # the replication that last touched a node's trust
-    node = carray(integers_k(), K)
-    column = carray(integers_k(), K)
-    bad = carray(integers_k(), K)
-    given = carray(floats_k(), K)
-    weight = carray(floats_k(), K)
-    place = carray(integers_k(), K)
-    ordered = carray(floats_k(), K)
-    ordered_weight = carray(floats_k(), K)
-    others = carray(floats_rest(), REST)
-    others_weight = carray(floats_rest(), REST)
-    deviation = carray(floats_k(), K)
-    updated = carray(floats_k(), K)
-    share = carray(floats_k(), K)
-    charge = carray(floats_k(), K)
-    earned = carray(floats_k(), K)
-    sum_d = carray(floats_k(), K)
-    sum_d_bad = carray(floats_k(), K)
-    sum_r = carray(floats_k(), K)
-    sum_r_bad = carray(floats_k(), K)
-    sum_rr = carray(floats_k(), K)
-    sum_rr_bad = carray(floats_k(), K)
-    sum_bad = carray(floats_k(), K)
-    sum_w = carray(floats_k(), K)
-    sum_w_bad = carray(floats_k(), K)
-    previous = np.empty(models)
-    extra = np.empty(4, np.uint64)
+    # Passed on to report.
+    given_, sigma_ = floats_table(), floats_table()
+    weight_, bad_ = floats_table(), floats_table()
+    own_, revealed_, average_ = floats_lanes(), floats_lanes(), floats_lanes()
+    params_, extra_ = floats_parameters(), words_stream()
+    given, sigma = carray(given_, (K, LANES)), carray(sigma_, (K, LANES))
+    weight, bad = carray(weight_, (K, LANES)), carray(bad_, (K, LANES))
+    own, revealed = carray(own_, (LANES,)), carray(revealed_, (LANES,))
+    average, extra = carray(average_, (LANES,)), carray(extra_, (4, LANES))
+    params = carray(params_, (PARAMETERS,))
 
-    for replication in range(len(states)):
-        s0, s1, s2, s3 = (
-            states[replication, 0],
-            states[replication, 1],
-            states[replication, 2],
-            states[replication, 3],
-        )
-        for i in range(4):
-            extra[i] = states[replication, 4 + i]
-        for i in range(models):
+    # Of each lane, from one loop to the next.
+    s0, s1 = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
+    s2, s3 = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
+    first, output = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
+    size, start = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
+    model, row = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
+    node, charge = carray(words_table(), (K, LANES)), carray(floats_table(), (K, LANES))
+    after = carray(floats_table(), (K, LANES))
+    truth, agreed = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    before = carray(floats_lanes(), (LANES,))
+
+    # Of one lane, within a loop.
+    place = carray(words_k(), (K,))
+    score = carray(floats_k(), (K,))
+    trusted = carray(floats_k(), (K,))
+    ordered = carray(floats_k(), (K,))
+    ordered_weight = carray(floats_k(), (K,))
+    others = carray(floats_rest(), (REST,))
+    others_weight = carray(floats_rest(), (REST,))
+    deviation = carray(floats_k(), (K,))
+    updated = carray(floats_k(), (K,))
+
+    # Sums.
+    sum_c, sum_error = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    sum_d, sum_d_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    sum_r, sum_r_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    sum_rr, sum_rr_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    sum_w, sum_w_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    sum_bad, renewed = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    at_cap, at_cap_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    half, full = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+
+    for i in range(len(attack_params)):
+        params[i] = attack_params[i]
+
+    for base in range(0, len(states), LANES):
+        for i in range(len(trust)):
+            trust[i] = initial
+        for i in range(len(previous)):
             previous[i] = np.nan
-        bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-        first = np.int64(((bits >> _32) * n_nodes) >> _32)
-        stamp = replication + 1
-        revealed = 5.0
-
-        sum_c = sum_error = 0.0
-        identities = at_cap = at_cap_bad = half_saturated = saturated = 0
-        for i in range(K):
-            sum_d[i] = sum_d_bad[i] = sum_w[i] = sum_w_bad[i] = sum_bad[i] = 0.0
-            sum_r[i] = sum_r_bad[i] = sum_rr[i] = sum_rr_bad[i] = 0.0
-        if initial >= cap:
-            at_cap = nodes
-            at_cap_bad = malicious
+        for n in range(lanes):
+            bits, s0[n], s1[n], s2[n], s3[n] = advance(
+                states[base + n, 0], states[base + n, 1], states[base + n, 2], states[base + n, 3]
+            )
+            first[n] = ((bits >> _32) * nodes) >> _32
+            for i in range(4):
+                extra[i, n] = states[base + n, 4 + i]
+            revealed[n] = 5.0
+            sum_c[n] = sum_error[n] = sum_d[n] = sum_d_bad[n] = sum_bad[n] = renewed[n] = 0.0
+            sum_r[n] = sum_r_bad[n] = sum_rr[n] = sum_rr_bad[n] = half[n] = full[n] = 0.0
+            sum_w[n], sum_w_bad[n] = initial * len(evaluator_of), initial * malicious
+            at_cap[n] = len(evaluator_of) if initial >= cap else 0.0
+            at_cap_bad[n] = malicious if initial >= cap else 0.0
+            size[n], start[n] = nodes, 0
 
         played = 0
         for checkpoint in range(len(checkpoints)):
             while played < checkpoints[checkpoint]:
-                # An output: a prompt and an inference node.
-                bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-                output = ((bits >> _32) * n_outputs) >> _32
-                model = np.uint64(model_of[output])
-                task = np.uint64(task_of[output])
+                # An output: a prompt and an inference node; K nodes that have a score for it.
+                for n in range(lanes):
+                    bits, s0[n], s1[n], s2[n], s3[n] = advance(s0[n], s1[n], s2[n], s3[n])
+                    output[n] = ((bits >> _32) * n_outputs) >> _32
+                if not everyone:
+                    for n in range(lanes):
+                        group = group_of[output[n]]
+                        start[n] = groups[group]
+                        size[n] = groups[group + 1] - groups[group]
+                for n in range(lanes):
+                    a, b, c, d = s0[n], s1[n], s2[n], s3[n]
+                    for i in range(K):  # Floyd's sampling
+                        last = size[n] - np.uint64(K - i)
+                        bits, a, b, c, d = advance(a, b, c, d)
+                        drawn = ((bits >> _32) * ((last + _1) & _LOW)) >> _32
+                        taken = False
+                        for j in range(i):
+                            taken |= place[j] == drawn
+                        place[i] = last if taken else drawn
+                        node[i, n] = place[i]
+                    s0[n], s1[n], s2[n], s3[n] = a, b, c, d
+                if not everyone:
+                    for i in range(K):
+                        for n in range(lanes):
+                            node[i, n] = roster[start[n] + node[i, n]]
 
-                # K evaluator nodes that have a score (Floyd's sampling).
-                start = np.int64(0)
-                size = nodes
-                if not one_roster:
-                    group = group_of[output]
-                    start = groups[group]
-                    size = groups[group + 1] - start
-                for i in range(K):
-                    last = size - K + i
-                    bits, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-                    drawn = np.int64(((bits >> _32) * np.uint64(last + 1)) >> _32)
-                    taken = False
-                    for j in range(i):
-                        taken |= place[j] == drawn
-                    place[i] = last if taken else drawn
-                for i in range(K):
-                    node[i] = place[i] if one_roster else roster[start + place[i]]
-
-                # What they report if they are honest, their trust.
-                peer = np.nan
-                for i in range(K):
-                    n = np.uint64(node[i])
-                    shifted = node[i] - first
-                    if shifted < 0:
-                        shifted += nodes
-                    bad[i] = shifted < malicious
-                    column[i] = evaluator_of[n]
-                    weight[i] = trust[n] if seen[n] == stamp else initial
-                    given[i] = scores[output, np.uint64(column[i])]
-                    share[i] = bad[i]
-                    charge[i] = costs[task, bad[i], np.uint64(column[i])]
+                # What the logs hold for them.
+                for n in range(lanes):
+                    model[n] = model_of[output[n]]
+                    own[n] = 1.0 if np.int64(model[n]) == beneficiary else 0.0
+                    truth[n] = quality[output[n]]
+                    row[n] = task_of[output[n]]
+                    average[n] = 5.0 + sum_c[n] / played if played > 0 else 5.0
+                    for i in range(K):
+                        m = node[i, n]
+                        shifted = m - first[n] if m >= first[n] else m + nodes - first[n]
+                        is_bad = shifted < n_malicious
+                        column = np.uint64(evaluator_of[m])
+                        bad[i, n] = 1.0 if is_bad else 0.0
+                        weight[i, n] = trust[m * _LANES + np.uint64(n)]
+                        given[i, n] = scores[output[n] * n_evaluators + column]
+                        effort = n_evaluators if is_bad else np.uint64(0)
+                        charge[i, n] = costs[row[n] + effort + column]
                 if noisy:
                     for i in range(K):
-                        moved = given[i] + noise[np.uint64(node[i])] * normal(extra)
-                        given[i] = min(max(moved, 0.0), 10.0)
-                for i in range(K - 1, -1, -1):
-                    if bad[i] == 0:
-                        peer = given[i]
-
-                # What they report.
-                average = 5.0 + sum_c / played if played > 0 else 5.0
-                own = np.int64(model) == beneficiary
-                for i in range(K):
-                    draw = 0.0
-                    # Without a draw both outcomes are computed and one is taken: no branch.
-                    if draws != NOTHING and bad[i]:
-                        draw = uniform(extra) if draws == UNIFORM else normal(extra)
-                    bent = manipulate(
-                        attack,
-                        given[i],
-                        own,
-                        weight[i] / cap,
-                        peer,
-                        revealed,
-                        average,
-                        draw,
-                        attack_params,
-                    )
-                    given[i] = bent if bad[i] else given[i]
-                if peer == peer:
-                    revealed = peer
-
-                # Their consensus.
-                if SORTED:
-                    place_ascending(given, place)
-                    for i in range(K):
-                        ordered[place[i]] = given[i]
-                        ordered_weight[place[i]] = weight[i]
-                    consensus = core(ordered, ordered_weight, rule_params)
-                else:
-                    consensus = core(given, weight, rule_params)
-
-                # Evaluator rewards; a sum for each place in the sample, which vectorises.
-                for i in range(K):
-                    distance = abs(given[i] - consensus)
-                    deviation[i] = distance * 0.1
-                    earned[i] = alpha - slope * distance - charge[i]
-                for i in range(K):
-                    sum_d[i] += deviation[i]
-                    sum_d_bad[i] += share[i] * deviation[i]
-                    sum_r[i] += earned[i]
-                    sum_r_bad[i] += share[i] * earned[i]
-                    sum_rr[i] += earned[i] * earned[i]
-                    sum_rr_bad[i] += share[i] * earned[i] * earned[i]
-                    sum_bad[i] += share[i]
-
-                # Trust.
-                compared = True
-                if LEAVE_ONE_OUT:
-                    compared = K > 1
-                    for i in range(K):
-                        if K > 1:
-                            k = 0
-                            for j in range(K):
-                                if SORTED:
-                                    if j != place[i]:
-                                        others[k] = ordered[j]
-                                        others_weight[k] = ordered_weight[j]
-                                        k += 1
-                                elif j != i:
-                                    others[k] = given[j]
-                                    others_weight[k] = weight[j]
-                                    k += 1
-                            rest = core(others, others_weight, rule_params)
-                            deviation[i] = abs(given[i] - rest) / 10
+                        for n in range(lanes):
+                            sigma[i, n] = noise[node[i, n]]
                 if PREVIOUS:
-                    compared = previous[model] == previous[model]
-                    for i in range(K):
-                        deviation[i] = abs(given[i] - previous[model]) / 10
-                    previous[model] = consensus
-                typical = 0.0
-                if USES_TYPICAL:
-                    place_ascending(deviation, place)
-                    for i in range(K):
-                        ordered[place[i]] = deviation[i]
-                    typical = (ordered[(K - 1) // 2] + ordered[K // 2]) / 2
-                for i in range(K):
-                    updated[i] = weight[i]
-                if compared:
-                    update(updated, deviation, typical, trust_params)
-                if renews_below > 0:
-                    for i in range(K):
-                        if bad[i] and updated[i] < renews_below:
-                            updated[i] = initial
-                            identities += 1
-                for i in range(K):
-                    n = np.uint64(node[i])
-                    trust[n] = updated[i]
-                    seen[n] = stamp
-                for i in range(K):
-                    gained = updated[i] - weight[i]
-                    sum_w[i] += gained
-                    sum_w_bad[i] += share[i] * gained
-                changed = int(played == 0)
-                for i in range(K):
-                    changed += (updated[i] >= cap) != (weight[i] >= cap)
-                if changed > 0:
-                    for i in range(K):
-                        reached = int(updated[i] >= cap) - int(weight[i] >= cap)
-                        at_cap += reached
-                        at_cap_bad += bad[i] * reached
-                    if half_saturated == 0 and 2 * at_cap >= nodes:
-                        half_saturated = played + 1
-                    if saturated == 0 and at_cap == nodes:
-                        saturated = played + 1
+                    for n in range(lanes):
+                        before[n] = previous[model[n] * _LANES + np.uint64(n)]
 
-                # Statistics.
+                call(
+                    behave,
+                    given_,
+                    sigma_,
+                    weight_,
+                    bad_,
+                    own_,
+                    revealed_,
+                    average_,
+                    params_,
+                    extra_,
+                    K,
+                    noisy,
+                    cap,
+                    lanes,
+                )
+
                 played += 1
-                c = consensus - 5
-                sum_c += c
-                sum_error += abs(consensus - quality[output])
-                by_output[replication, output, 0] += 1
-                by_output[replication, output, 1] += c
-                by_output[replication, output, 2] += c * c
-                bin_ = np.uint64(consensus * 100 + 0.5)
-                histogram[replication, 0, bin_] += 1
-                histogram[replication, 1, bin_] += rank[output]
+                for n in range(lanes):
+                    # Their consensus.
+                    for i in range(K):
+                        score[i] = ordered[i] = given[i, n]
+                        trusted[i] = ordered_weight[i] = weight[i, n]
+                    if SORTED:
+                        sort(ordered, ordered_weight)
+                    consensus = core(ordered, ordered_weight, rule_params)
+                    agreed[n] = consensus
+                    sum_c[n] += consensus - 5
+                    sum_error[n] += abs(consensus - truth[n])
 
-            row = sums[replication, checkpoint]
-            row[0], row[1] = sum_c, sum_error
-            for i in range(K):
-                row[2] += sum_d[i]
-                row[3] += sum_d_bad[i]
-                row[4] += sum_r[i]
-                row[5] += sum_rr[i]
-                row[6] += sum_r_bad[i]
-                row[7] += sum_rr_bad[i]
-                row[8] += sum_bad[i]
-                row[10] += sum_w[i]
-                row[11] += sum_w_bad[i]
-            row[9] = identities
-            row[10] += initial * nodes
-            row[11] += initial * malicious
-            row[12], row[13] = at_cap, at_cap_bad
-            row[14], row[15] = half_saturated, saturated
+                    # Evaluator rewards.
+                    d = d_bad = r = r_bad = rr = rr_bad = bads = 0.0
+                    for i in range(K):
+                        distance = abs(score[i] - consensus)
+                        deviation[i] = distance * 0.1
+                        earned = alpha - slope * distance - charge[i, n]
+                        d += deviation[i]
+                        d_bad += bad[i, n] * deviation[i]
+                        r += earned
+                        r_bad += bad[i, n] * earned
+                        rr += earned * earned
+                        rr_bad += bad[i, n] * earned * earned
+                        bads += bad[i, n]
+                    sum_d[n] += d
+                    sum_d_bad[n] += d_bad
+                    sum_r[n] += r
+                    sum_r_bad[n] += r_bad
+                    sum_rr[n] += rr
+                    sum_rr_bad[n] += rr_bad
+                    sum_bad[n] += bads
 
+                    # Trust.
+                    compared = True
+                    if LEAVE_ONE_OUT:
+                        compared = K > 1
+                        for i in range(K):
+                            if SORTED:
+                                at = 0
+                                for j in range(K):
+                                    earlier = score[j] <= score[i] if j < i else score[j] < score[i]
+                                    at += 1 if earlier else 0
+                                for j in range(K - 1):
+                                    after_it = j >= at
+                                    others[j] = ordered[j + 1] if after_it else ordered[j]
+                                    others_weight[j] = (
+                                        ordered_weight[j + 1] if after_it else ordered_weight[j]
+                                    )
+                            else:
+                                for j in range(K - 1):
+                                    others[j] = score[j + 1 if j >= i else j]
+                                    others_weight[j] = trusted[j + 1 if j >= i else j]
+                            if K > 1:
+                                rest = core(others, others_weight, rule_params)
+                                deviation[i] = abs(score[i] - rest) * 0.1
+                    if PREVIOUS:
+                        compared = before[n] == before[n]
+                        for i in range(K):
+                            deviation[i] = abs(score[i] - before[n]) * 0.1
+                    typical = 0.0
+                    if USES_TYPICAL:
+                        for i in range(K):
+                            ordered[i] = deviation[i]
+                        sort(ordered, ordered_weight)
+                        typical = (ordered[(K - 1) // 2] + ordered[K // 2]) / 2
+                    for i in range(K):
+                        updated[i] = trusted[i]
+                    update(updated, deviation, typical, trust_params)
+                    w = w_bad = reached = reached_bad = given_up = 0.0
+                    for i in range(K):
+                        u = updated[i] if compared else trusted[i]
+                        renews = bad[i, n] > 0 and u < renews_below
+                        given_up += 1.0 if renews else 0.0
+                        u = initial if renews else u
+                        gained = u - trusted[i]
+                        rose = (1.0 if u >= cap else 0.0) - (1.0 if trusted[i] >= cap else 0.0)
+                        w += gained
+                        w_bad += bad[i, n] * gained
+                        reached += rose
+                        reached_bad += bad[i, n] * rose
+                        after[i, n] = u
+                    renewed[n] += given_up
+                    sum_w[n] += w
+                    sum_w_bad[n] += w_bad
+                    at_cap[n] += reached
+                    at_cap_bad[n] += reached_bad
+                    halved = half[n] == 0 and 2 * at_cap[n] >= len(evaluator_of)
+                    half[n] = played if halved else half[n]
+                    filled = full[n] == 0 and at_cap[n] == len(evaluator_of)
+                    full[n] = played if filled else full[n]
 
-def _choose(  # type: ignore[no-untyped-def]
-    attack, score, own, standing, peer, revealed, average, draw, params
-):
-    """Return the score that the attack of a number reports; a link of a chain over all attacks."""
-    if attack == NUMBER:
-        return manipulate(score, own, standing, peer, revealed, average, draw, params)
-    return otherwise(attack, score, own, standing, peer, revealed, average, draw, params)
+                for n in range(lanes):
+                    m = np.uint64(n)
+                    for i in range(K):
+                        trust[node[i, n] * _LANES + m] = after[i, n]
+                    if PREVIOUS:
+                        previous[model[n] * _LANES + m] = agreed[n]
+                    c = agreed[n] - 5
+                    by_output[base + n, output[n], 0] += 1
+                    by_output[base + n, output[n], 1] += c
+                    by_output[base + n, output[n], 2] += c * c
+                    bin_ = np.uint64(agreed[n] * 100 + 0.5)
+                    histogram[base + n, bin_, 0] += 1
+                    histogram[base + n, bin_, 1] += rank[output[n]]
 
-
-@njit(forceinline=True, error_model="numpy")
-def _unknown(  # type: ignore[no-untyped-def]
-    attack, score, own, standing, peer, revealed, average, draw, params
-):
-    """End the chain: there is no attack of this number."""
-    return np.nan
+            for n in range(lanes):
+                total = sums[base + n, checkpoint]
+                total[0], total[1] = sum_c[n], sum_error[n]
+                total[2], total[3] = sum_d[n], sum_d_bad[n]
+                total[4], total[5] = sum_r[n], sum_rr[n]
+                total[6], total[7] = sum_r_bad[n], sum_rr_bad[n]
+                total[8], total[9] = sum_bad[n], renewed[n]
+                total[10], total[11] = sum_w[n], sum_w_bad[n]
+                total[12], total[13] = at_cap[n], at_cap_bad[n]
+                total[14], total[15] = half[n], full[n]
 
 
 @cache
@@ -422,18 +522,21 @@ def _with(template: Callable[..., Any], name: str, constants: dict[str, Any]) ->
     return function
 
 
-@cache
-def _manipulate() -> Any:
-    """Return one function for all attacks, told apart by number.
+def _digest(*modules: str) -> str:
+    return provenance.code_digest(Path(__file__), modules)
 
-    Attacks are cheap to tell apart while running and many: one compilation serves all of them.
-    """
-    chain = _unknown
-    for number, kind in enumerate(ATTACKS):
-        own = _compiled("poq.attacks", kind, "manipulate")
-        constants = {"NUMBER": number, "manipulate": own, "otherwise": chain}
-        chain = njit(forceinline=True, **_INNER)(_with(_choose, kind, constants))
-    return chain
+
+@cache
+def behaviour(attack: str) -> Any:
+    """Return :func:`report` compiled for an attack."""
+    constants = {
+        "DRAWS": kinds.load("poq.attacks", attack).DRAWS,
+        "manipulate": _compiled("poq.attacks", attack, "manipulate"),
+        "floats_lanes": _on_stack(types.float64, LANES),
+        "floats_parameters": _on_stack(types.float64, PARAMETERS),
+    }
+    name = f"{attack}_{_digest(f'poq.attacks.{attack}')}"
+    return cfunc(_REPORT, cache=True, error_model="numpy")(_with(report, name, constants))
 
 
 @cache
@@ -444,26 +547,29 @@ def specialize(rule: str, trust: str, k: int) -> Any:
     """
     consensus = kinds.load("poq.consensus", rule)
     update = kinds.load("poq.trust", trust)
-    code = provenance.code_digest(
-        Path(__file__),
-        [f"poq.consensus.{rule}", f"poq.trust.{trust}", *(f"poq.attacks.{a}" for a in ATTACKS)],
-    )
+    rest = max(k - 1, 1)
     constants = {
         "K": k,
-        "REST": max(k - 1, 1),
+        "REST": rest,
         "SORTED": consensus.SORTED,
         "LEAVE_ONE_OUT": update.COMPARES_WITH == "others",
         "PREVIOUS": update.COMPARES_WITH == "previous",
         "USES_TYPICAL": update.USES_TYPICAL,
         "floats_k": _on_stack(types.float64, k),
-        "integers_k": _on_stack(types.int64, k),
-        "floats_rest": _on_stack(types.float64, max(k - 1, 1)),
+        "floats_rest": _on_stack(types.float64, rest),
+        "floats_lanes": _on_stack(types.float64, LANES),
+        "floats_table": _on_stack(types.float64, k * LANES),
+        "floats_parameters": _on_stack(types.float64, PARAMETERS),
+        "words_k": _on_stack(types.uint64, k),
+        "words_lanes": _on_stack(types.uint64, LANES),
+        "words_table": _on_stack(types.uint64, k * LANES),
+        "words_stream": _on_stack(types.uint64, 4 * LANES),
         "core": _compiled("poq.consensus", rule, "core"),
         "update": _compiled("poq.trust", trust, "update"),
-        "manipulate": _manipulate(),
+        "call": _call_address,
     }
     # The name is the key of the cache on disk, which looks at no function that this one calls.
-    name = f"{rule}_{trust}_{k}_{code}"
+    name = f"{rule}_{trust}_{k}_{_digest(f'poq.consensus.{rule}', f'poq.trust.{trust}')}"
     return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})(
         _with(play, name, constants)
     )
