@@ -18,16 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from math import cos, log, pi, sqrt
+from math import cos, log, pi, prod, sqrt
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
+from numba import cfunc, njit, types  # type: ignore[attr-defined]
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from poq import kinds, provenance
 
@@ -72,45 +73,62 @@ _LANES = np.uint64(LANES)
 _UNIT = 2.0**-53
 
 
-def _on_stack(element: Any, count: int) -> Any:
-    """Return a compilable function that reserves uninitialised elements on the stack.
+def _on_stack(element: Any, *shape: int) -> Any:
+    """Return a compilable function that returns an uninitialised array on the stack.
 
     Of arrays on the stack the compiler knows that no two overlap, and keeps small ones in
     registers.
     """
+    kind = types.Array(element, len(shape), "C")
+    strides = [8 * prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
     @intrinsic
     def allocate(context):  # type: ignore[no-untyped-def]
         def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            size = context.get_constant(types.intp, count)
-            return cgutils.alloca_once(  # type: ignore[no-untyped-call]
-                builder, context.get_data_type(element), size=size
-            )
+            def sizes(values):
+                return [context.get_constant(types.intp, value) for value in values]
 
-        return types.CPointer(element)(), generate  # type: ignore[no-untyped-call]
+            array = context.make_array(kind)(context, builder)
+            populate_array(
+                array,
+                data=cgutils.alloca_once(
+                    builder, context.get_data_type(element), size=sizes([prod(shape)])[0]
+                ),
+                shape=sizes(shape),
+                strides=sizes(strides),
+                itemsize=sizes([8])[0],
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return kind(), generate
 
     return allocate
 
 
 _F, _W = types.CPointer(types.float64), types.CPointer(types.uint64)  # type: ignore[no-untyped-call]
 _REPORT = types.void(
-    *(_F, _F, _F, _F, _F, _F, _F, _F, _W, types.int64, types.int64, types.float64, types.int64)
+    *(_F, _W, _F, _F, _F, _F, _F, _F, _W, _F, types.int64, types.int64, types.float64, types.int64)
 )
 
 
 @intrinsic
 def _call_address(  # type: ignore[no-untyped-def]
-    context, address, a, b, c, d, e, f, g, h, i, j, k, m, n
+    context, address, given, node, weight, bad, own, revealed, average, params, extra, noise, k,
+    noisy, cap, lanes
 ):
     """Call compiled :func:`report` by its address."""
+    passed = (given, node, weight, bad, own, revealed, average, params, extra, noise)
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         address, *values = arguments
+        for i, array in enumerate(passed):
+            values[i] = context.make_array(array)(context, builder, values[i]).data
         kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
         builder.call(builder.inttoptr(address, kind.as_pointer()), values)
         return context.get_dummy_value()
 
-    return types.void(types.uintp, *_REPORT.args), generate
+    return types.void(types.uintp, *passed, *_REPORT.args[len(passed) :]), generate
 
 
 @njit(forceinline=True, error_model="numpy")
@@ -129,21 +147,22 @@ def advance(s0, s1, s2, s3):  # type: ignore[no-untyped-def]
 
 @njit(**_INNER)
 def uniform(states, lane):  # type: ignore[no-untyped-def]
-    """Return a number in [0, 1); changes the lane's state in shape (4, LANES)."""
-    bits, states[0, lane], states[1, lane], states[2, lane], states[3, lane] = advance(
-        states[0, lane], states[1, lane], states[2, lane], states[3, lane]
+    """Return a number in [0, 1); changes the lane's state in shape (4 * LANES,)."""
+    a, b, c, d = lane, LANES + lane, 2 * LANES + lane, 3 * LANES + lane
+    bits, states[a], states[b], states[c], states[d] = advance(
+        states[a], states[b], states[c], states[d]
     )
     return np.float64(bits >> _11) * _UNIT
 
 
 @njit(**_INNER)
 def normal(states, lane):  # type: ignore[no-untyped-def]
-    """Return a standard normal number; changes the lane's state in shape (4, LANES)."""
+    """Return a standard normal number; changes the lane's state in shape (4 * LANES,)."""
     radius = sqrt(-2 * log(1 - uniform(states, lane)))
     return radius * cos(2 * pi * uniform(states, lane))
 
 
-@njit(forceinline=True, error_model="numpy")
+@njit(inline="always")
 def sort(values, weights):  # type: ignore[no-untyped-def]
     """Sort values with their weights, ascending; equal values keep their order. Branch-free."""
     for last in range(len(values) - 1, 0, -1):
@@ -158,7 +177,7 @@ def sort(values, weights):  # type: ignore[no-untyped-def]
 
 
 def report(  # type: ignore[no-untyped-def]
-    given_, sigma_, weight_, bad_, own_, revealed_, average_, params_, extra_, k, noisy, cap, lanes
+    given, node, weight, bad, own, revealed, average, params, extra, noise, k, noisy, cap, lanes
 ):
     """Turn what the logs hold into what nodes report, in each lane, under one attack.
 
@@ -167,40 +186,29 @@ def report(  # type: ignore[no-untyped-def]
     of the honest node that reported first, changed in place; mean consensus so far. Then the
     attack's parameters and the lanes' streams, shape (4, LANES).
     """
-    given, sigma = carray(given_, (k, LANES)), carray(sigma_, (k, LANES))
-    weight, bad = carray(weight_, (k, LANES)), carray(bad_, (k, LANES))
-    own, revealed = carray(own_, (LANES,)), carray(revealed_, (LANES,))
-    average, extra = carray(average_, (LANES,)), carray(extra_, (4, LANES))
-    passed = carray(params_, (PARAMETERS,))
-    params = carray(floats_parameters(), (PARAMETERS,))
-    peer = carray(floats_lanes(), (LANES,))
-    draw = carray(floats_lanes(), (LANES,))
-    bent = carray(floats_lanes(), (LANES,))
-    for i in range(PARAMETERS):
-        params[i] = passed[i]
-
+    peer, draw, bent = floats_lanes(), floats_lanes(), floats_lanes()
     if noisy > 0:
         for i in range(k):
             for n in range(lanes):
-                moved = given[i, n] + sigma[i, n] * normal(extra, n)
-                given[i, n] = min(max(moved, 0.0), 10.0)
+                moved = given[i * LANES + n] + noise[node[i * LANES + n]] * normal(extra, n)
+                given[i * LANES + n] = min(max(moved, 0.0), 10.0)
     for n in range(lanes):
         draw[n] = 0.0
         peer[n] = np.nan
     for i in range(k - 1, -1, -1):
         for n in range(lanes):
-            peer[n] = given[i, n] if bad[i, n] == 0 else peer[n]
+            peer[n] = given[i * LANES + n] if bad[i * LANES + n] == 0 else peer[n]
     for i in range(k):
         if DRAWS != "nothing":
             for n in range(lanes):
-                if bad[i, n] > 0:
+                if bad[i * LANES + n] > 0:
                     draw[n] = uniform(extra, n) if DRAWS == "uniform" else normal(extra, n)
         # Both outcomes are computed and one is taken: no branch.
         for n in range(lanes):
             bent[n] = manipulate(
-                given[i, n],
+                given[i * LANES + n],
                 own[n] > 0,
-                weight[i, n] / cap,
+                weight[i * LANES + n] / cap,
                 peer[n],
                 revealed[n],
                 average[n],
@@ -208,7 +216,7 @@ def report(  # type: ignore[no-untyped-def]
                 params,
             )
         for n in range(lanes):
-            given[i, n] = bent[n] if bad[i, n] > 0 else given[i, n]
+            given[i * LANES + n] = bent[n] if bad[i * LANES + n] > 0 else given[i * LANES + n]
     for n in range(lanes):
         revealed[n] = peer[n] if peer[n] == peer[n] else revealed[n]
 
@@ -219,11 +227,12 @@ def play(  # type: ignore[no-untyped-def]
     rank,
     model_of,
     task_of,
-    group_of,
-    groups,
+    start_of,
+    size_of,
     roster,
     evaluator_of,
     noise,
+    noisy,
     malicious,
     beneficiary,
     costs,
@@ -249,51 +258,42 @@ def play(  # type: ignore[no-untyped-def]
     """Run replications. See :func:`poq.simulation.engine.run`, which prepares the arguments."""
     n_outputs, nodes = np.uint64(len(quality)), np.uint64(len(evaluator_of))
     n_evaluators, n_malicious = np.uint64(evaluators), np.uint64(malicious)
-    everyone = len(roster) == len(evaluator_of) and len(groups) == 2
-    noisy = len(noise) > 0
+    everyone = len(roster) == 0
 
     # Passed on to report.
-    given_, sigma_ = floats_table(), floats_table()
-    weight_, bad_ = floats_table(), floats_table()
-    own_, revealed_, average_ = floats_lanes(), floats_lanes(), floats_lanes()
-    params_, extra_ = floats_parameters(), words_stream()
-    given, sigma = carray(given_, (K, LANES)), carray(sigma_, (K, LANES))
-    weight, bad = carray(weight_, (K, LANES)), carray(bad_, (K, LANES))
-    own, revealed = carray(own_, (LANES,)), carray(revealed_, (LANES,))
-    average, extra = carray(average_, (LANES,)), carray(extra_, (4, LANES))
-    params = carray(params_, (PARAMETERS,))
+    given, node, weight, bad = floats_table(), words_table(), floats_table(), floats_table()
+    own, revealed, average = floats_lanes(), floats_lanes(), floats_lanes()
+    params, extra = floats_parameters(), words_stream()
 
     # Of each lane, from one loop to the next.
-    s0, s1 = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
-    s2, s3 = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
-    first, output = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
-    size, start = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
-    model, row = carray(words_lanes(), (LANES,)), carray(words_lanes(), (LANES,))
-    node, charge = carray(words_table(), (K, LANES)), carray(floats_table(), (K, LANES))
-    after = carray(floats_table(), (K, LANES))
-    truth, agreed = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
-    before = carray(floats_lanes(), (LANES,))
+    s0, s1 = words_lanes(), words_lanes()
+    s2, s3 = words_lanes(), words_lanes()
+    first, output = words_lanes(), words_lanes()
+    model, row = words_lanes(), words_lanes()
+    charge, after = floats_table(), floats_table()
+    truth, agreed = floats_lanes(), floats_lanes()
+    before = floats_lanes()
 
     # Of one lane, within a loop.
-    place = carray(words_k(), (K,))
-    score = carray(floats_k(), (K,))
-    trusted = carray(floats_k(), (K,))
-    ordered = carray(floats_k(), (K,))
-    ordered_weight = carray(floats_k(), (K,))
-    others = carray(floats_rest(), (REST,))
-    others_weight = carray(floats_rest(), (REST,))
-    deviation = carray(floats_k(), (K,))
-    updated = carray(floats_k(), (K,))
+    place = words_k()
+    score = floats_k()
+    trusted = floats_k()
+    ordered = floats_k()
+    ordered_weight = floats_k()
+    others = floats_rest()
+    others_weight = floats_rest()
+    deviation = floats_k()
+    updated = floats_k()
 
     # Sums.
-    sum_c, sum_error = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
-    sum_d, sum_d_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
-    sum_r, sum_r_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
-    sum_rr, sum_rr_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
-    sum_w, sum_w_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
-    sum_bad, renewed = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
-    at_cap, at_cap_bad = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
-    half, full = carray(floats_lanes(), (LANES,)), carray(floats_lanes(), (LANES,))
+    sum_c, sum_error = floats_lanes(), floats_lanes()
+    sum_d, sum_d_bad = floats_lanes(), floats_lanes()
+    sum_r, sum_r_bad = floats_lanes(), floats_lanes()
+    sum_rr, sum_rr_bad = floats_lanes(), floats_lanes()
+    sum_w, sum_w_bad = floats_lanes(), floats_lanes()
+    sum_bad, renewed = floats_lanes(), floats_lanes()
+    at_cap, at_cap_bad = floats_lanes(), floats_lanes()
+    half, full = floats_lanes(), floats_lanes()
 
     for i in range(len(attack_params)):
         params[i] = attack_params[i]
@@ -309,31 +309,26 @@ def play(  # type: ignore[no-untyped-def]
             )
             first[n] = ((bits >> _32) * nodes) >> _32
             for i in range(4):
-                extra[i, n] = states[base + n, 4 + i]
+                extra[i * LANES + n] = states[base + n, 4 + i]
             revealed[n] = 5.0
             sum_c[n] = sum_error[n] = sum_d[n] = sum_d_bad[n] = sum_bad[n] = renewed[n] = 0.0
             sum_r[n] = sum_r_bad[n] = sum_rr[n] = sum_rr_bad[n] = half[n] = full[n] = 0.0
             sum_w[n], sum_w_bad[n] = initial * len(evaluator_of), initial * malicious
             at_cap[n] = len(evaluator_of) if initial >= cap else 0.0
             at_cap_bad[n] = malicious if initial >= cap else 0.0
-            size[n], start[n] = nodes, 0
 
         played = 0
         for checkpoint in range(len(checkpoints)):
             while played < checkpoints[checkpoint]:
                 # An output: a prompt and an inference node; K nodes that have a score for it.
                 for n in range(lanes):
-                    bits, s0[n], s1[n], s2[n], s3[n] = advance(s0[n], s1[n], s2[n], s3[n])
-                    output[n] = ((bits >> _32) * n_outputs) >> _32
-                if not everyone:
-                    for n in range(lanes):
-                        group = group_of[output[n]]
-                        start[n] = groups[group]
-                        size[n] = groups[group + 1] - groups[group]
-                for n in range(lanes):
                     a, b, c, d = s0[n], s1[n], s2[n], s3[n]
+                    bits, a, b, c, d = advance(a, b, c, d)
+                    drawn = ((bits >> _32) * n_outputs) >> _32
+                    output[n] = drawn
+                    size = size_of[drawn]
                     for i in range(K):  # Floyd's sampling
-                        last = size[n] - np.uint64(K - i)
+                        last = size - np.uint64(K - i)
                         bits, a, b, c, d = advance(a, b, c, d)
                         drawn = ((bits >> _32) * ((last + _1) & _LOW)) >> _32
                         taken = False
@@ -343,9 +338,10 @@ def play(  # type: ignore[no-untyped-def]
                         node[i, n] = place[i]
                     s0[n], s1[n], s2[n], s3[n] = a, b, c, d
                 if not everyone:
-                    for i in range(K):
-                        for n in range(lanes):
-                            node[i, n] = roster[start[n] + node[i, n]]
+                    for n in range(lanes):
+                        start = start_of[output[n]]
+                        for i in range(K):
+                            node[i, n] = roster[start + node[i, n]]
 
                 # What the logs hold for them.
                 for n in range(lanes):
@@ -364,25 +360,22 @@ def play(  # type: ignore[no-untyped-def]
                         given[i, n] = scores[output[n] * n_evaluators + column]
                         effort = n_evaluators if is_bad else np.uint64(0)
                         charge[i, n] = costs[row[n] + effort + column]
-                if noisy:
-                    for i in range(K):
-                        for n in range(lanes):
-                            sigma[i, n] = noise[node[i, n]]
                 if PREVIOUS:
                     for n in range(lanes):
                         before[n] = previous[model[n] * _LANES + np.uint64(n)]
 
                 call(
                     behave,
-                    given_,
-                    sigma_,
-                    weight_,
-                    bad_,
-                    own_,
-                    revealed_,
-                    average_,
-                    params_,
-                    extra_,
+                    given,
+                    node,
+                    weight,
+                    bad,
+                    own,
+                    revealed,
+                    average,
+                    params,
+                    extra,
+                    noise,
                     K,
                     noisy,
                     cap,
@@ -511,7 +504,7 @@ def play(  # type: ignore[no-untyped-def]
 @cache
 def _compiled(package: str, kind: str, name: str) -> Any:
     """Return a function of a kind, to be compiled into whatever calls it."""
-    return njit(forceinline=True, **_INNER)(getattr(kinds.load(package, kind), name))
+    return njit(inline="always")(getattr(kinds.load(package, kind), name))
 
 
 def _with(template: Callable[..., Any], name: str, constants: dict[str, Any]) -> Any:
@@ -536,7 +529,7 @@ def behaviour(attack: str) -> Any:
         "floats_parameters": _on_stack(types.float64, PARAMETERS),
     }
     name = f"{attack}_{_digest(f'poq.attacks.{attack}')}"
-    return cfunc(_REPORT, cache=True, error_model="numpy")(_with(report, name, constants))
+    return cfunc(_REPORT, cache=True, error_model="numpy", _nrt=False)(_with(report, name, constants))
 
 
 @cache
@@ -558,11 +551,11 @@ def specialize(rule: str, trust: str, k: int) -> Any:
         "floats_k": _on_stack(types.float64, k),
         "floats_rest": _on_stack(types.float64, rest),
         "floats_lanes": _on_stack(types.float64, LANES),
-        "floats_table": _on_stack(types.float64, k * LANES),
+        "floats_table": _on_stack(types.float64, k, LANES),
         "floats_parameters": _on_stack(types.float64, PARAMETERS),
         "words_k": _on_stack(types.uint64, k),
         "words_lanes": _on_stack(types.uint64, LANES),
-        "words_table": _on_stack(types.uint64, k * LANES),
+        "words_table": _on_stack(types.uint64, k, LANES),
         "words_stream": _on_stack(types.uint64, 4 * LANES),
         "core": _compiled("poq.consensus", rule, "core"),
         "update": _compiled("poq.trust", trust, "update"),
@@ -570,6 +563,6 @@ def specialize(rule: str, trust: str, k: int) -> Any:
     }
     # The name is the key of the cache on disk, which looks at no function that this one calls.
     name = f"{rule}_{trust}_{k}_{_digest(f'poq.consensus.{rule}', f'poq.trust.{trust}')}"
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})(
+    return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"}, _nrt=False)(
         _with(play, name, constants)
     )
