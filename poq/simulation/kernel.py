@@ -108,17 +108,20 @@ def _on_stack(element: Any, *shape: int) -> Any:
 
 _F, _W = types.CPointer(types.float64), types.CPointer(types.uint64)  # type: ignore[no-untyped-call]
 _REPORT = types.void(
-    *(_F, _W, _F, _F, _F, _F, _F, _F, _W, _F, types.int64, types.int64, types.float64, types.int64)
+    *[_F] * 10, _W, _F, _W, types.int64, types.int64, types.float64, types.int64
 )
 
 
 @intrinsic
 def _call_address(  # type: ignore[no-untyped-def]
-    context, address, given, node, weight, bad, own, revealed, average, params, extra, noise, k,
-    noisy, cap, lanes
+    context, address, reported, given, weight, bad, own, peer, revealed, average, draw, params,
+    node, noise, extra, k, noisy, cap, lanes
 ):
     """Call compiled :func:`report` by its address."""
-    passed = (given, node, weight, bad, own, revealed, average, params, extra, noise)
+    passed = (
+        *(reported, given, weight, bad, own, peer, revealed, average, draw, params),
+        *(node, noise, extra),
+    )
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         address, *values = arguments
@@ -177,48 +180,47 @@ def sort(values, weights):  # type: ignore[no-untyped-def]
 
 
 def report(  # type: ignore[no-untyped-def]
-    given, node, weight, bad, own, revealed, average, params, extra, noise, k, noisy, cap, lanes
+    reported, given, weight, bad, own, peer, revealed, average, draw, params, node, noise, extra, k,
+    noisy, cap, lanes
 ):
-    """Turn what the logs hold into what nodes report, in each lane, under one attack.
+    """Turn what nodes find into what they report, in each lane, under one attack.
 
-    Arrays have shape (K, LANES) or (LANES,): scores, changed in place; standard deviations of the
-    nodes' errors; trust; 1 for malicious nodes; 1 if the output is the coalition's; the last score
-    of the honest node that reported first, changed in place; mean consensus so far. Then the
-    attack's parameters and the lanes' streams, shape (4, LANES).
+    Tables have K * LANES elements: what is reported, the result; what the logs hold; trust; 1 for
+    malicious nodes; then of the lane, K times over: 1 if the output is the coalition's, the honest
+    score that was reported first, the same of earlier rounds, mean consensus so far; room for
+    draws; the attack's parameters; the nodes; the standard deviations of all nodes' errors; the
+    lanes' streams, 4 * LANES words.
     """
-    peer, draw, bent = floats_lanes(), floats_lanes(), floats_lanes()
     if noisy > 0:
+        for n in range(lanes):
+            first = np.nan
+            for i in range(k - 1, -1, -1):
+                j = (k - 1 - i) * LANES + n
+                moved = given[j] + noise[node[j]] * normal(extra, n)
+                given[j] = min(max(moved, 0.0), 10.0)
+            for i in range(k - 1, -1, -1):
+                first = given[i * LANES + n] if bad[i * LANES + n] == 0 else first
+            for i in range(k):
+                peer[i * LANES + n] = first
+    if DRAWS != "nothing":
         for i in range(k):
             for n in range(lanes):
-                moved = given[i * LANES + n] + noise[node[i * LANES + n]] * normal(extra, n)
-                given[i * LANES + n] = min(max(moved, 0.0), 10.0)
-    for n in range(lanes):
-        draw[n] = 0.0
-        peer[n] = np.nan
-    for i in range(k - 1, -1, -1):
-        for n in range(lanes):
-            peer[n] = given[i * LANES + n] if bad[i * LANES + n] == 0 else peer[n]
-    for i in range(k):
-        if DRAWS != "nothing":
-            for n in range(lanes):
-                if bad[i * LANES + n] > 0:
-                    draw[n] = uniform(extra, n) if DRAWS == "uniform" else normal(extra, n)
-        # Both outcomes are computed and one is taken: no branch.
-        for n in range(lanes):
-            bent[n] = manipulate(
-                given[i * LANES + n],
-                own[n] > 0,
-                weight[i * LANES + n] / cap,
-                peer[n],
-                revealed[n],
-                average[n],
-                draw[n],
-                params,
-            )
-        for n in range(lanes):
-            given[i * LANES + n] = bent[n] if bad[i * LANES + n] > 0 else given[i * LANES + n]
-    for n in range(lanes):
-        revealed[n] = peer[n] if peer[n] == peer[n] else revealed[n]
+                j = i * LANES + n
+                if bad[j] > 0:
+                    draw[j] = uniform(extra, n) if DRAWS == "uniform" else normal(extra, n)
+    # Both outcomes are computed and one is taken: no branch.
+    for j in range(k * lanes):
+        bent = manipulate(
+            given[j],
+            own[j] > 0,
+            weight[j] / cap,
+            peer[j],
+            revealed[j],
+            average[j],
+            draw[j],
+            params,
+        )
+        reported[j] = bent if bad[j] > 0 else given[j]
 
 
 def play(  # type: ignore[no-untyped-def]
@@ -261,18 +263,18 @@ def play(  # type: ignore[no-untyped-def]
     everyone = len(roster) == 0
 
     # Passed on to report.
-    given, node, weight, bad = floats_table(), words_table(), floats_table(), floats_table()
-    own, revealed, average = floats_lanes(), floats_lanes(), floats_lanes()
-    params, extra = floats_parameters(), words_stream()
+    reported, given, weight, bad = floats_table(), floats_table(), floats_table(), floats_table()
+    own, peer, revealed, average = floats_table(), floats_table(), floats_table(), floats_table()
+    draw, params, node, extra = floats_table(), floats_parameters(), words_table(), words_stream()
 
     # Of each lane, from one loop to the next.
     s0, s1 = words_lanes(), words_lanes()
     s2, s3 = words_lanes(), words_lanes()
     first, output = words_lanes(), words_lanes()
-    model, row = words_lanes(), words_lanes()
+    model = words_lanes()
     charge, after = floats_table(), floats_table()
     truth, agreed = floats_lanes(), floats_lanes()
-    before = floats_lanes()
+    before, last_peer = floats_lanes(), floats_lanes()
 
     # Of one lane, within a loop.
     place = words_k()
@@ -310,7 +312,7 @@ def play(  # type: ignore[no-untyped-def]
             first[n] = ((bits >> _32) * nodes) >> _32
             for i in range(4):
                 extra[i * LANES + n] = states[base + n, 4 + i]
-            revealed[n] = 5.0
+            last_peer[n] = 5.0
             sum_c[n] = sum_error[n] = sum_d[n] = sum_d_bad[n] = sum_bad[n] = renewed[n] = 0.0
             sum_r[n] = sum_r_bad[n] = sum_rr[n] = sum_rr_bad[n] = half[n] = full[n] = 0.0
             sum_w[n], sum_w_bad[n] = initial * len(evaluator_of), initial * malicious
@@ -346,36 +348,47 @@ def play(  # type: ignore[no-untyped-def]
                 # What the logs hold for them.
                 for n in range(lanes):
                     model[n] = model_of[output[n]]
-                    own[n] = 1.0 if np.int64(model[n]) == beneficiary else 0.0
                     truth[n] = quality[output[n]]
-                    row[n] = task_of[output[n]]
-                    average[n] = 5.0 + sum_c[n] / played if played > 0 else 5.0
-                    for i in range(K):
+                    row = task_of[output[n]]
+                    is_own = 1.0 if np.int64(model[n]) == beneficiary else 0.0
+                    mean = 5.0 + sum_c[n] / played if played > 0 else 5.0
+                    first_peer = np.nan
+                    for i in range(K - 1, -1, -1):
                         m = node[i, n]
                         shifted = m - first[n] if m >= first[n] else m + nodes - first[n]
                         is_bad = shifted < n_malicious
                         column = np.uint64(evaluator_of[m])
                         bad[i, n] = 1.0 if is_bad else 0.0
                         weight[i, n] = trust[m * _LANES + np.uint64(n)]
-                        given[i, n] = scores[output[n] * n_evaluators + column]
+                        found = scores[output[n] * n_evaluators + column]
+                        given[i, n] = found
+                        first_peer = first_peer if is_bad else found
                         effort = n_evaluators if is_bad else np.uint64(0)
-                        charge[i, n] = costs[row[n] + effort + column]
+                        charge[i, n] = costs[row + effort + column]
+                    for i in range(K):
+                        own[i, n] = is_own
+                        average[i, n] = mean
+                        revealed[i, n] = last_peer[n]
+                        peer[i, n] = first_peer
                 if PREVIOUS:
                     for n in range(lanes):
                         before[n] = previous[model[n] * _LANES + np.uint64(n)]
 
                 call(
                     behave,
+                    reported,
                     given,
-                    node,
                     weight,
                     bad,
                     own,
+                    peer,
                     revealed,
                     average,
+                    draw,
                     params,
-                    extra,
+                    node,
                     noise,
+                    extra,
                     K,
                     noisy,
                     cap,
@@ -386,10 +399,11 @@ def play(  # type: ignore[no-untyped-def]
                 for n in range(lanes):
                     # Their consensus.
                     for i in range(K):
-                        score[i] = ordered[i] = given[i, n]
+                        score[i] = ordered[i] = reported[i, n]
                         trusted[i] = ordered_weight[i] = weight[i, n]
                     if SORTED:
                         sort(ordered, ordered_weight)
+                    last_peer[n] = peer[0, n] if peer[0, n] == peer[0, n] else last_peer[n]
                     consensus = core(ordered, ordered_weight, rule_params)
                     agreed[n] = consensus
                     sum_c[n] += consensus - 5
@@ -525,8 +539,6 @@ def behaviour(attack: str) -> Any:
     constants = {
         "DRAWS": kinds.load("poq.attacks", attack).DRAWS,
         "manipulate": _compiled("poq.attacks", attack, "manipulate"),
-        "floats_lanes": _on_stack(types.float64, LANES),
-        "floats_parameters": _on_stack(types.float64, PARAMETERS),
     }
     name = f"{attack}_{_digest(f'poq.attacks.{attack}')}"
     return cfunc(_REPORT, cache=True, error_model="numpy", _nrt=False)(_with(report, name, constants))
