@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -61,6 +61,7 @@ def run(
     *,
     threads: int = 1,
     at: NDArray[np.int64] | None = None,
+    compiled: bool = True,
 ) -> list[Sums]:
     """Run cells and return what they add up to.
 
@@ -73,6 +74,7 @@ def run(
         threads: threads that run at a time.
         at: rounds after which sums are recorded, ascending, the last being the cell's rounds;
             :func:`checkpoints` if left out.
+        compiled: see :func:`poq.simulation.kernel.program`.
 
     Raises:
         PoqError: K exceeds the evaluator nodes that have a score for some output, or the
@@ -82,7 +84,9 @@ def run(
     with ThreadPoolExecutor(threads) as workers:
         pending: list[Future[None]] = []
         for cell in cells:
-            sums, groups, call = _prepare(cell, pool, checkpoints(cell.rounds) if at is None else at)
+            sums, groups, call = _prepare(
+                cell, pool, checkpoints(cell.rounds) if at is None else at, compiled
+            )
             results.append(sums)
             share = -(-len(groups) // threads)
             for first in range(0, len(groups), share):
@@ -188,8 +192,14 @@ def _measured(cell: Cell, sums: Sums, twin: Sums, pool: Pool) -> dict[str, NDArr
     return values | {"profit": incomes[0] - incomes[1]}
 
 
-def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
-    """Return the sums of a cell, still 0, and what adds a range of replications to them."""
+def _prepare(
+    cell: Cell, pool: Pool, at: NDArray[np.int64], compiled: bool
+) -> tuple[Sums, list[range], Callable[[range], None]]:
+    """Return the sums of a cell, still 0, its groups of replications, and what adds some to them.
+
+    Groups fill all lanes of the kernel: the last may hold replications beyond the cell's, which are
+    left out of the result.
+    """
     from poq.simulation import kernel
 
     update = kinds.load("poq.trust", cell.trust.kind)
@@ -199,18 +209,23 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
     outputs = prompts * models
     _check(cell, pool)
     group_of, groups, roster = pool.rosters
+    everyone = len(groups) == 2 and len(roster) == len(pool)
     effort = np.array([1.0, attack.effort(cell.attack)])
-    lanes = kernel.LANES
-    # Replications fill all lanes; what is too much is left out of the result.
-    padded = -(-cell.replications // lanes) * lanes
+    program = kernel.program(
+        cell.consensus.kind,
+        cell.trust.kind,
+        cell.attack.kind,
+        cell.evaluators_per_round,
+        compiled=compiled,
+    )
+    lanes = program.lanes
+    room = -(-cell.replications // lanes) * lanes
     added = Sums(
         rounds=np.asarray(at, dtype=np.int64),
-        sums=np.zeros((padded, len(at), len(SUMS))),
-        by_output=np.zeros((padded, outputs, 3)),
-        histogram=np.zeros((padded, kernel.BINS, 2)),
+        sums=np.zeros((room, len(at), len(SUMS))),
+        by_output=np.zeros((room, outputs, 3)),
+        histogram=np.zeros((room, kernel.BINS, 2)),
     )
-    play = kernel.specialize(cell.consensus.kind, cell.trust.kind, cell.evaluators_per_round)
-    attack_params = np.array(attack.params(cell.attack), dtype=np.float64)
     arguments = (
         np.ascontiguousarray(pool.scores).ravel(),
         (pool.quality * 10).ravel(),
@@ -219,7 +234,7 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
         np.repeat(pool.task * 2 * evaluators, models).astype(np.uint64),
         groups[group_of].ravel().astype(np.uint64),
         np.diff(groups)[group_of].ravel().astype(np.uint64),
-        (np.empty(0) if len(groups) == 2 and len(roster) == len(pool) else roster).astype(np.uint64),
+        np.array([] if everyone else roster, dtype=np.uint64),
         pool.evaluator_of.astype(np.uint32),
         pool.noise,
         int(pool.noise.any()),
@@ -233,16 +248,16 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
         update.cap(cell.trust),
         rule.params(cell.consensus),
         update.params(cell.trust),
-        kernel.behaviour(cell.attack.kind).address,
+        program.behave,
         attack.renews_below(cell.attack, cell.trust.initial),
-        attack_params,
+        np.array(attack.params(cell.attack), dtype=np.float64),
         added.rounds,
         lanes,
     )
 
     def call(chunk: range) -> None:
         part = slice(chunk.start, chunk.stop)
-        play(
+        program.play(
             *arguments,
             states(cell.seed, chunk),
             np.empty(len(pool) * lanes),
@@ -252,9 +267,9 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
             added.histogram[part],
         )
 
-    used = slice(cell.replications)
-    sums = Sums(added.rounds, added.sums[used], added.by_output[used], added.histogram[used])
-    return sums, [range(start, start + lanes) for start in range(0, padded, lanes)], call
+    n = cell.replications
+    sums = Sums(added.rounds, added.sums[:n], added.by_output[:n], added.histogram[:n])
+    return sums, [range(start, start + lanes) for start in range(0, room, lanes)], call
 
 
 def _check(cell: Cell, pool: Pool) -> None:

@@ -16,9 +16,12 @@ went into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
 from math import cos, log, pi, prod, sqrt
+from multiprocessing import get_context
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -64,7 +67,6 @@ words_lanes: Any = None
 words_table: Any = None
 words_stream: Any = None
 
-_INNER: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # In numba an operation on an unsigned and a signed integer gives a float.
 _1, _11, _17, _19, _32, _45 = (np.uint64(n) for n in (1, 11, 17, 19, 32, 45))
@@ -73,7 +75,7 @@ _LANES = np.uint64(LANES)
 _UNIT = 2.0**-53
 
 
-def _on_stack(element: Any, *shape: int) -> Any:
+def _on_stack(element: Any, shape: tuple[int, ...]) -> Any:
     """Return a compilable function that returns an uninitialised array on the stack.
 
     Of arrays on the stack the compiler knows that no two overlap, and keeps small ones in
@@ -107,15 +109,30 @@ def _on_stack(element: Any, *shape: int) -> Any:
 
 
 _F, _W = types.CPointer(types.float64), types.CPointer(types.uint64)  # type: ignore[no-untyped-call]
-_REPORT = types.void(
-    *[_F] * 10, _W, _F, _W, types.int64, types.int64, types.float64, types.int64
-)
+_REPORT = types.void(*[_F] * 10, _W, _F, _W, types.int64, types.int64, types.float64, types.int64)
 
 
 @intrinsic
 def _call_address(  # type: ignore[no-untyped-def]
-    context, address, reported, given, weight, bad, own, peer, revealed, average, draw, params,
-    node, noise, extra, k, noisy, cap, lanes
+    context,
+    address,
+    reported,
+    given,
+    weight,
+    bad,
+    own,
+    peer,
+    revealed,
+    average,
+    draw,
+    params,
+    node,
+    noise,
+    extra,
+    k,
+    noisy,
+    cap,
+    lanes,
 ):
     """Call compiled :func:`report` by its address."""
     passed = (
@@ -134,6 +151,24 @@ def _call_address(  # type: ignore[no-untyped-def]
     return types.void(types.uintp, *passed, *_REPORT.args[len(passed) :]), generate
 
 
+# Types of the arguments of play, but for the parameters of rule and update.
+_FLOATS, _WORDS = types.float64[::1], types.uint64[::1]
+_BEFORE_PARAMETERS = (
+    *[_FLOATS] * 3,
+    *[_WORDS] * 5,
+    types.uint32[::1],
+    _FLOATS,
+    *[types.int64] * 3,
+    _FLOATS,
+    types.int64,
+    *[types.float64] * 4,
+)
+_AFTER_PARAMETERS = (
+    *(types.uintp, types.float64, _FLOATS, types.int64[::1], types.int64, types.uint64[:, ::1]),
+    *(_FLOATS, _FLOATS, *[types.float64[:, :, ::1]] * 3),
+)
+
+
 @njit(forceinline=True, error_model="numpy")
 def advance(s0, s1, s2, s3):  # type: ignore[no-untyped-def]
     """Return the next 64 bits of xoshiro256+ and its state."""
@@ -148,7 +183,7 @@ def advance(s0, s1, s2, s3):  # type: ignore[no-untyped-def]
     return bits, s0, s1, s2, s3
 
 
-@njit(**_INNER)
+@njit(error_model="numpy")
 def uniform(states, lane):  # type: ignore[no-untyped-def]
     """Return a number in [0, 1); changes the lane's state in shape (4 * LANES,)."""
     a, b, c, d = lane, LANES + lane, 2 * LANES + lane, 3 * LANES + lane
@@ -158,7 +193,7 @@ def uniform(states, lane):  # type: ignore[no-untyped-def]
     return np.float64(bits >> _11) * _UNIT
 
 
-@njit(**_INNER)
+@njit(error_model="numpy")
 def normal(states, lane):  # type: ignore[no-untyped-def]
     """Return a standard normal number; changes the lane's state in shape (4 * LANES,)."""
     radius = sqrt(-2 * log(1 - uniform(states, lane)))
@@ -180,8 +215,23 @@ def sort(values, weights):  # type: ignore[no-untyped-def]
 
 
 def report(  # type: ignore[no-untyped-def]
-    reported, given, weight, bad, own, peer, revealed, average, draw, params, node, noise, extra, k,
-    noisy, cap, lanes
+    reported,
+    given,
+    weight,
+    bad,
+    own,
+    peer,
+    revealed,
+    average,
+    draw,
+    params,
+    node,
+    noise,
+    extra,
+    k,
+    noisy,
+    cap,
+    lanes,
 ):
     """Turn what nodes find into what they report, in each lane, under one attack.
 
@@ -194,8 +244,8 @@ def report(  # type: ignore[no-untyped-def]
     if noisy > 0:
         for n in range(lanes):
             first = np.nan
-            for i in range(k - 1, -1, -1):
-                j = (k - 1 - i) * LANES + n
+            for i in range(k):
+                j = i * LANES + n
                 moved = given[j] + noise[node[j]] * normal(extra, n)
                 given[j] = min(max(moved, 0.0), 10.0)
             for i in range(k - 1, -1, -1):
@@ -515,10 +565,63 @@ def play(  # type: ignore[no-untyped-def]
                 total[14], total[15] = half[n], full[n]
 
 
-@cache
-def _compiled(package: str, kind: str, name: str) -> Any:
-    """Return a function of a kind, to be compiled into whatever calls it."""
-    return njit(inline="always")(getattr(kinds.load(package, kind), name))
+@dataclass(frozen=True)
+class Program:
+    """What runs replications of one rule, trust update, attack and K."""
+
+    play: Any
+    """:func:`play`, made for them."""
+    behave: Any
+    """What it calls as :func:`report`: the address of machine code, or a function."""
+    lanes: int
+    """Replications side by side; they come in multiples of this."""
+
+
+def program(rule: str, trust: str, attack: str, k: int, *, compiled: bool = True) -> Program:
+    """Return the program for a consensus rule, a trust update, an attack and K.
+
+    Machine code runs without Python's lock, so that threads can share the replications.
+
+    Args:
+        rule: kind of :mod:`poq.consensus`.
+        trust: kind of :mod:`poq.trust`.
+        attack: kind of :mod:`poq.attacks`.
+        k: K, at least 1.
+        compiled: whether it is machine code; else the interpreter runs the very same functions,
+            a thousand times as slow: for tests and for debugging.
+    """
+    if compiled:
+        return Program(_play(rule, trust, k), _report(attack).address, LANES)
+    return _interpreted(rule, trust, attack, k)
+
+
+def precompile(programs: Iterable[tuple[str, str, str, int]], processes: int) -> None:
+    """Fill the cache on disk with machine code of programs, several processes at a time.
+
+    What is in the cache already costs a fraction of a second. Where this package's folder cannot be
+    written to, numba keeps the cache in the user's own (``NUMBA_CACHE_DIR`` names another).
+
+    Args:
+        programs: rule, trust update, attack and K of each, as for :func:`program`.
+        processes: how many compile at a time.
+    """
+    wanted = list(programs)
+    plays = sorted({(rule, trust, k) for rule, trust, _, k in wanted})
+    reports = sorted({attack for _, _, attack, _ in wanted})
+    # Processes that start anew: a forked one would inherit locks of running threads.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as workers:
+        pending = [workers.submit(_compile_play, *play) for play in plays]
+        pending += [workers.submit(_compile_report, attack) for attack in reports]
+        for future in pending:
+            future.result()
+
+
+def _compile_play(rule: str, trust: str, k: int) -> None:
+    _play(rule, trust, k)
+
+
+def _compile_report(attack: str) -> None:
+    _report(attack)
 
 
 def _with(template: Callable[..., Any], name: str, constants: dict[str, Any]) -> Any:
@@ -529,52 +632,93 @@ def _with(template: Callable[..., Any], name: str, constants: dict[str, Any]) ->
     return function
 
 
+@cache
 def _digest(*modules: str) -> str:
     return provenance.code_digest(Path(__file__), modules)
 
 
-@cache
-def behaviour(attack: str) -> Any:
-    """Return :func:`report` compiled for an attack."""
-    constants = {
-        "DRAWS": kinds.load("poq.attacks", attack).DRAWS,
-        "manipulate": _compiled("poq.attacks", attack, "manipulate"),
-    }
-    name = f"{attack}_{_digest(f'poq.attacks.{attack}')}"
-    return cfunc(_REPORT, cache=True, error_model="numpy", _nrt=False)(_with(report, name, constants))
-
-
-@cache
-def specialize(rule: str, trust: str, k: int) -> Any:
-    """Return :func:`play` compiled, on its first call, for a consensus rule, a trust update and K.
-
-    It runs without Python's lock, so that threads can share the replications.
-    """
-    consensus = kinds.load("poq.consensus", rule)
+def _shape(rule: str, trust: str, k: int) -> dict[str, Any]:
+    """Return the constants of :func:`play`."""
     update = kinds.load("poq.trust", trust)
-    rest = max(k - 1, 1)
-    constants = {
+    return {
         "K": k,
-        "REST": rest,
-        "SORTED": consensus.SORTED,
+        "SORTED": kinds.load("poq.consensus", rule).SORTED,
         "LEAVE_ONE_OUT": update.COMPARES_WITH == "others",
         "PREVIOUS": update.COMPARES_WITH == "previous",
         "USES_TYPICAL": update.USES_TYPICAL,
-        "floats_k": _on_stack(types.float64, k),
-        "floats_rest": _on_stack(types.float64, rest),
-        "floats_lanes": _on_stack(types.float64, LANES),
-        "floats_table": _on_stack(types.float64, k, LANES),
-        "floats_parameters": _on_stack(types.float64, PARAMETERS),
-        "words_k": _on_stack(types.uint64, k),
-        "words_lanes": _on_stack(types.uint64, LANES),
-        "words_table": _on_stack(types.uint64, k, LANES),
-        "words_stream": _on_stack(types.uint64, 4 * LANES),
-        "core": _compiled("poq.consensus", rule, "core"),
-        "update": _compiled("poq.trust", trust, "update"),
-        "call": _call_address,
     }
-    # The name is the key of the cache on disk, which looks at no function that this one calls.
-    name = f"{rule}_{trust}_{k}_{_digest(f'poq.consensus.{rule}', f'poq.trust.{trust}')}"
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"}, _nrt=False)(
-        _with(play, name, constants)
+
+
+def _rooms(k: int, lanes: int) -> dict[str, tuple[Any, tuple[int, ...]]]:
+    """Return type and shape of the arrays that :func:`play` asks for by name."""
+    return {
+        "floats_k": (types.float64, (k,)),
+        "floats_rest": (types.float64, (max(k - 1, 1),)),
+        "floats_lanes": (types.float64, (lanes,)),
+        "floats_table": (types.float64, (k, lanes)),
+        "floats_parameters": (types.float64, (PARAMETERS,)),
+        "words_k": (types.uint64, (k,)),
+        "words_lanes": (types.uint64, (lanes,)),
+        "words_table": (types.uint64, (k, lanes)),
+        "words_stream": (types.uint64, (4 * lanes,)),
+    }
+
+
+@cache
+def _report(attack: str) -> Any:
+    """Return :func:`report` compiled for an attack, or loaded from the cache."""
+    module = kinds.load("poq.attacks", attack)
+    constants = {"DRAWS": module.DRAWS, "manipulate": njit(inline="always")(module.manipulate)}
+    name = f"{attack}_{_digest(module.__name__)}"
+    return cfunc(_REPORT, cache=True, error_model="numpy", _nrt=False)(
+        _with(report, name, constants)
     )
+
+
+@cache
+def _play(rule: str, trust: str, k: int) -> Any:
+    """Return :func:`play` compiled for a consensus rule, a trust update and K, or loaded."""
+    consensus, update = kinds.load("poq.consensus", rule), kinds.load("poq.trust", trust)
+    constants = _shape(rule, trust, k) | {
+        "core": njit(inline="always")(consensus.core),
+        "update": njit(inline="always")(update.update),
+        "call": _call_address,
+        **{room: _on_stack(*kind) for room, kind in _rooms(k, LANES).items()},
+    }
+    numbers = [
+        types.UniTuple(types.float64, len(module.params(module.Settings(kind=kind))))
+        for module, kind in ((consensus, rule), (update, trust))
+    ]
+    signature = types.void(*_BEFORE_PARAMETERS, *numbers, *_AFTER_PARAMETERS)
+    # The name is the key of the cache on disk, which looks at no function that this one calls.
+    name = f"{rule}_{trust}_{k}_{_digest(consensus.__name__, update.__name__)}"
+    options = {"error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
+    return njit(signature, nogil=True, cache=True, **options)(_with(play, name, constants))
+
+
+def _interpreted(rule: str, trust: str, attack: str, k: int) -> Program:
+    """Return the program as Python functions, with two lanes."""
+    lanes = {"LANES": 2, "_LANES": np.uint64(2)}
+    draws = lanes | {"advance": advance.py_func}
+    draws["uniform"] = _with(uniform.py_func, "uniform", draws)
+    draws["normal"] = _with(normal.py_func, "normal", draws)
+    module = kinds.load("poq.attacks", attack)
+    behave = _with(report, attack, {"DRAWS": module.DRAWS, "manipulate": module.manipulate} | draws)
+    rooms = {
+        room: partial(np.zeros, shape, str(element))
+        for room, (element, shape) in _rooms(k, 2).items()
+    }
+    constants = _shape(rule, trust, k) | {
+        "core": kinds.load("poq.consensus", rule).core,
+        "update": kinds.load("poq.trust", trust).update,
+        "sort": sort.py_func,
+        "call": lambda function, *passed: function(
+            *(np.ravel(x) if np.ndim(x) else x for x in passed)
+        ),
+    }
+    run = _with(play, f"{rule}_{trust}_{k}", constants | rooms | draws)
+    return Program(np.errstate(over="ignore")(run), behave, 2)
+
+
+def _flat(value: Any) -> Any:
+    return value.ravel() if isinstance(value, np.ndarray) else value
