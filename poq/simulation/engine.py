@@ -71,7 +71,7 @@ def run(
     Args:
         cells: what to run.
         pool: what to run it on.
-        threads: threads that run at a time.
+        threads: threads that run, and processes that compile, at a time.
         at: rounds after which sums are recorded, ascending, the last being the cell's rounds;
             :func:`checkpoints` if left out.
         compiled: see :func:`poq.simulation.kernel.program`.
@@ -80,6 +80,13 @@ def run(
         PoqError: K exceeds the evaluator nodes that have a score for some output, or the
             beneficiary is unknown.
     """
+    from poq.simulation import kernel
+
+    cells = list(cells)
+    if compiled:
+        kernel.precompile(
+            ((c.consensus.kind, c.trust.kind, c.evaluators_per_round) for c in cells), threads
+        )
     results: list[Sums] = []
     with ThreadPoolExecutor(threads) as workers:
         pending: list[Future[None]] = []

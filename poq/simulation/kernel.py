@@ -16,14 +16,14 @@ went into it.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from math import cos, log, pi, prod, sqrt
-from multiprocessing import get_context
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -595,33 +595,51 @@ def program(rule: str, trust: str, attack: str, k: int, *, compiled: bool = True
     return _interpreted(rule, trust, attack, k)
 
 
-def precompile(programs: Iterable[tuple[str, str, str, int]], processes: int) -> None:
-    """Fill the cache on disk with machine code of programs, several processes at a time.
+def precompile(plays: Iterable[tuple[str, str, int]], processes: int) -> None:
+    """Fill the cache on disk with machine code, several processes at a time.
 
-    What is in the cache already costs a fraction of a second. Where this package's folder cannot be
-    written to, numba keeps the cache in the user's own (``NUMBA_CACHE_DIR`` names another).
+    Compiling takes seconds for each rule, trust update and K, and one process cannot compile two at
+    once; loading what is in the cache takes hundredths of a second. Where this package's folder
+    cannot be written to, numba keeps the cache in the user's own (``NUMBA_CACHE_DIR`` names
+    another); where no folder can, everything is compiled on use, in every process.
 
     Args:
-        programs: rule, trust update, attack and K of each, as for :func:`program`.
+        plays: rule, trust update and K of each.
         processes: how many compile at a time.
     """
-    wanted = list(programs)
-    plays = sorted({(rule, trust, k) for rule, trust, _, k in wanted})
-    reports = sorted({attack for _, _, attack, _ in wanted})
-    # Processes that start anew: a forked one would inherit locks of running threads.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as workers:
-        pending = [workers.submit(_compile_play, *play) for play in plays]
-        pending += [workers.submit(_compile_report, attack) for attack in reports]
-        for future in pending:
-            future.result()
+    missing = [play for play in dict.fromkeys(plays) if not _is_cached(*play)]
+    shares = [missing[first::processes] for first in range(min(processes, len(missing)))]
+    if len(shares) < 2:
+        return
+    # Not multiprocessing, which would run the main script of whoever calls this once more.
+    root = str(Path(__file__).parents[2])
+    command = (
+        f"import sys; sys.path.insert(0, {root!r}); from poq.simulation import kernel; "
+        "[kernel.program(rule, trust, 'honest', int(k)) for rule, trust, k in "
+        "zip(*[iter(sys.argv[1:])] * 3)]"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", command, *(str(x) for play in share for x in play)])  # noqa: S603
+        for share in shares
+    ]
+    for process in running:
+        process.wait()  # what one has failed to compile is compiled on use
 
 
-def _compile_play(rule: str, trust: str, k: int) -> None:
-    _play(rule, trust, k)
+def _is_cached(rule: str, trust: str, k: int) -> bool:
+    name, _ = _named(rule, trust, k)
+    path = njit(cache=True)(_with(play, name, {})).stats.cache_path
+    return path is not None and any(Path(path).glob(f"*.{name}-*.nbi"))
 
 
-def _compile_report(attack: str) -> None:
-    _report(attack)
+def _named(rule: str, trust: str, k: int) -> tuple[str, tuple[ModuleType, ModuleType]]:
+    """Return the name of :func:`play` made for a rule, a trust update and K, and their modules.
+
+    It is the key of the cache on disk, which looks at no function that this one calls: so it holds
+    the digest of their code.
+    """
+    modules = kinds.load("poq.consensus", rule), kinds.load("poq.trust", trust)
+    return f"{rule}_{trust}_{k}_{_digest(*(m.__name__ for m in modules))}", modules
 
 
 def _with(template: Callable[..., Any], name: str, constants: dict[str, Any]) -> Any:
@@ -678,7 +696,7 @@ def _report(attack: str) -> Any:
 @cache
 def _play(rule: str, trust: str, k: int) -> Any:
     """Return :func:`play` compiled for a consensus rule, a trust update and K, or loaded."""
-    consensus, update = kinds.load("poq.consensus", rule), kinds.load("poq.trust", trust)
+    name, (consensus, update) = _named(rule, trust, k)
     constants = _shape(rule, trust, k) | {
         "core": njit(inline="always")(consensus.core),
         "update": njit(inline="always")(update.update),
@@ -690,10 +708,10 @@ def _play(rule: str, trust: str, k: int) -> Any:
         for module, kind in ((consensus, rule), (update, trust))
     ]
     signature = types.void(*_BEFORE_PARAMETERS, *numbers, *_AFTER_PARAMETERS)
-    # The name is the key of the cache on disk, which looks at no function that this one calls.
-    name = f"{rule}_{trust}_{k}_{_digest(consensus.__name__, update.__name__)}"
-    options = {"error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
-    return njit(signature, nogil=True, cache=True, **options)(_with(play, name, constants))
+    options = {"error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
+    return njit(signature, nogil=True, cache=True, _nrt=False, **options)(
+        _with(play, name, constants)
+    )
 
 
 def _interpreted(rule: str, trust: str, attack: str, k: int) -> Program:
