@@ -114,8 +114,8 @@ void play(int64_t outputs, int64_t evaluators, const double *scores, const doubl
             of_output[2] += c * c;
             double *bins = histogram + 2 * BINS * r;
             int64_t bin = (int64_t)(consensus * 100 + 0.5);
-            bins[bin] += 1;
-            bins[BINS + bin] += rank[output];
+            bins[2 * bin] += 1;
+            bins[2 * bin + 1] += rank[output];
         }
         double row[] = {sum_c,     sum_error,  sum_d,          sum_d_bad, sum_r,  sum_rr,
                         sum_r_bad, sum_rr_bad, ratings_bad,    0,         trust_all, trust_bad,

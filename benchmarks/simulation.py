@@ -102,7 +102,7 @@ def c_pass(cell: Cell, pool: Pool, folder: Path) -> Pass:
     prompts, models, evaluators = pool.scores.shape
     sums = np.zeros((cell.replications, len(SUMS)))
     by_output = np.zeros((cell.replications, prompts * models, 3))
-    histogram = np.zeros((cell.replications, 2, 1001))
+    histogram = np.zeros((cell.replications, 1001, 2))
     values = (
         *(prompts * models, evaluators, pool.scores, pool.quality * 10, pool.ranks),
         np.repeat(pool.task, models),

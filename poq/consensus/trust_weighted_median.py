@@ -65,10 +65,10 @@ def core(scores: Floats, weights: Floats, params: tuple[float, ...]) -> float:
     high = total / 2 + 1e-12 * total
     # The cumulative weight only grows: the ends are the scores after all that it has not reached.
     below = 0.0
-    lower = 0
-    upper = 0
+    lower = scores[0]
+    upper = scores[0]
     for i in range(len(scores) - 1):
         below += weights[i]
-        lower += below < low
-        upper += below <= high
-    return float((scores[lower] + scores[upper]) / 2)
+        lower = scores[i + 1] if below < low else lower
+        upper = scores[i + 1] if below <= high else upper
+    return float((lower + upper) / 2)

@@ -71,13 +71,12 @@ def core(scores: Floats, weights: Floats, params: tuple[float, ...]) -> float:
         total += weights[i]
     needed = (kappa - 1e-12) * total
     support = 0.0
-    last = len(scores)
+    benchmark = scores[0]
     for i in range(len(scores)):
         j = len(scores) - 1 - i
-        # Up to here the support was too small: the benchmark lies at this score or below.
-        last -= support < needed
+        # As long as the support is too small, the benchmark lies at this score or below.
+        benchmark = scores[j] if support < needed else benchmark
         support += weights[j]
-    benchmark = scores[last]
     ranked = 0.0
     for i in range(len(scores)):
         ranked += weights[i] * min(scores[i], benchmark)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
@@ -63,6 +63,7 @@ def run(
     *,
     threads: int = 1,
     at: NDArray[np.int64] | None = None,
+    compiled: bool = True,
 ) -> list[Sums]:
     """Run cells and return what they add up to.
 
@@ -72,23 +73,34 @@ def run(
     Args:
         cells: what to run.
         pool: what to run it on.
-        threads: threads that run at a time.
+        threads: threads that run, and processes that compile, at a time.
         at: rounds after which sums are recorded, ascending, the last being the cell's rounds;
             :func:`checkpoints` if left out.
+        compiled: see :func:`poq.simulation.kernel.program`.
 
     Raises:
         PoqError: K exceeds the evaluator nodes that have a score for some output, or the
             beneficiary is unknown.
     """
+    from poq.simulation import kernel
+
+    cells = list(cells)
+    if compiled:
+        kernel.precompile(
+            ((c.consensus.kind, c.trust.kind, c.evaluators_per_round) for c in cells), threads
+        )
     results: list[Sums] = []
     with ThreadPoolExecutor(threads) as workers:
         pending: list[Future[None]] = []
         for cell in cells:
-            sums, call = _prepare(cell, pool, checkpoints(cell.rounds) if at is None else at)
+            sums, groups, call = _prepare(
+                cell, pool, checkpoints(cell.rounds) if at is None else at, compiled
+            )
             results.append(sums)
-            share = -(-cell.replications // threads)
-            for start in range(0, cell.replications, share):
-                pending.append(workers.submit(call, range(start, start + share)))
+            share = -(-len(groups) // threads)
+            for first in range(0, len(groups), share):
+                chosen = groups[first : first + share]
+                pending.append(workers.submit(call, range(chosen[0].start, chosen[-1].stop)))
         for future in pending:
             future.result()
     return results
@@ -216,8 +228,14 @@ def _measured(cell: Cell, sums: Sums, twin: Sums, pool: Pool) -> dict[str, NDArr
     return values | {"profit": incomes[0] - incomes[1]}
 
 
-def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
-    """Return the sums of a cell, still 0, and what adds a range of replications to them."""
+def _prepare(
+    cell: Cell, pool: Pool, at: NDArray[np.int64], compiled: bool
+) -> tuple[Sums, list[range], Callable[[range], None]]:
+    """Return the sums of a cell, still 0, its groups of replications, and what adds some to them.
+
+    Groups fill all lanes of the kernel: the last may hold replications beyond the cell's, which are
+    left out of the result.
+    """
     from poq.simulation import kernel
 
     update = kinds.load("poq.trust", cell.trust.kind)
@@ -227,54 +245,67 @@ def _prepare(cell: Cell, pool: Pool, at: NDArray[np.int64]) -> tuple[Sums, Any]:
     outputs = prompts * models
     _check(cell, pool)
     group_of, groups, roster = pool.rosters
+    everyone = len(groups) == 2 and len(roster) == len(pool)
     effort = np.array([1.0, attack.effort(cell.attack)])
-    sums = Sums(
-        rounds=np.asarray(at, dtype=np.int64),
-        sums=np.zeros((cell.replications, len(at), len(SUMS))),
-        by_output=np.zeros((cell.replications, outputs, 3)),
-        histogram=np.zeros((cell.replications, 2, kernel.BINS)),
+    program = kernel.program(
+        cell.consensus.kind,
+        cell.trust.kind,
+        cell.attack.kind,
+        cell.evaluators_per_round,
+        compiled=compiled,
     )
-    play = kernel.specialize(cell.consensus.kind, cell.trust.kind, cell.evaluators_per_round)
+    lanes = program.lanes
+    room = -(-cell.replications // lanes) * lanes
+    added = Sums(
+        rounds=np.asarray(at, dtype=np.int64),
+        sums=np.zeros((room, len(at), len(SUMS))),
+        by_output=np.zeros((room, outputs, 3)),
+        histogram=np.zeros((room, kernel.BINS, 2)),
+    )
     arguments = (
-        np.ascontiguousarray(pool.scores).reshape(outputs, evaluators),
+        np.ascontiguousarray(pool.scores).ravel(),
         (pool.quality * 10).ravel(),
         pool.ranks.ravel(),
-        np.tile(np.arange(models), prompts),
-        np.repeat(pool.task, models),
-        models,
-        group_of.ravel(),
-        groups,
-        roster,
-        pool.evaluator_of.astype(np.int32),
-        pool.noise if pool.noise.any() else np.empty(0),
+        np.tile(np.arange(models, dtype=np.uint64), prompts),
+        np.repeat(pool.task * 2 * evaluators, models).astype(np.uint64),
+        groups[group_of].ravel().astype(np.uint64),
+        np.diff(groups)[group_of].ravel().astype(np.uint64),
+        np.array([] if everyone else roster, dtype=np.uint64),
+        pool.evaluator_of.astype(np.uint32),
+        pool.noise,
+        int(pool.noise.any()),
         malicious_nodes(cell, pool),
         beneficiary(cell, pool),
-        cell.reward.beta * effort[None, :, None] * pool.evaluator_costs[:, None, :],
+        (cell.reward.beta * effort[None, :, None] * pool.evaluator_costs[:, None, :]).ravel(),
+        evaluators,
         cell.reward.alpha / 10,
         cell.reward.alpha,
         cell.trust.initial,
         update.cap(cell.trust),
         rule.params(cell.consensus),
         update.params(cell.trust),
-        kernel.ATTACKS.index(cell.attack.kind),
-        kernel.DRAWS.index(attack.DRAWS),
+        program.behave,
         attack.renews_below(cell.attack, cell.trust.initial),
         np.array(attack.params(cell.attack), dtype=np.float64),
-        sums.rounds,
+        added.rounds,
+        lanes,
     )
 
     def call(chunk: range) -> None:
         part = slice(chunk.start, chunk.stop)
-        chunk = range(cell.replications)[part]
-        play(
+        program.play(
             *arguments,
             states(cell.seed, chunk),
-            sums.sums[part],
-            sums.by_output[part],
-            sums.histogram[part],
+            np.empty(len(pool) * lanes),
+            np.empty(models * lanes),
+            added.sums[part],
+            added.by_output[part],
+            added.histogram[part],
         )
 
-    return sums, call
+    n = cell.replications
+    sums = Sums(added.rounds, added.sums[:n], added.by_output[:n], added.histogram[:n])
+    return sums, [range(start, start + lanes) for start in range(0, room, lanes)], call
 
 
 def _check(cell: Cell, pool: Pool) -> None:

@@ -46,7 +46,7 @@ class Sums:
     by_output: Floats
     """Rounds, sum and sum of squares of consensus - 5, shape (R, P * M, 3)."""
     histogram: Floats
-    """Rounds, and sum of the ranks of their reference quality, by consensus; shape (R, 2, B)."""
+    """Rounds, and sum of the ranks of their reference quality, by consensus; shape (R, B, 2)."""
 
     def of(self, name: str) -> Floats:
         """Return one of :data:`SUMS`, shape (R, C)."""
@@ -214,7 +214,7 @@ def _correlation(n: float, x: Floats, xx: Floats, y: Floats, yy: Floats, xy: Flo
 
 def _spearman(histogram: Floats, rank_sq: Floats) -> Floats:
     """Return Spearman's rho from the histogram; consensus in one bin counts as tied."""
-    counts, ranks = histogram[:, 0], histogram[:, 1]
+    counts, ranks = histogram[..., 0], histogram[..., 1]
     n = counts.sum(axis=1)
     middle = np.cumsum(counts, axis=1) - (counts - 1) / 2
     middle = middle / n[:, None] - 0.5  # as the ranks of quality: in [-1/2, 1/2]

@@ -15,7 +15,7 @@ from math import cos, log, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from poq.provenance import digest
+from poq.streams import stream
 
 WORDS = 8
 """64-bit words of a replication: the states of its two streams."""
@@ -27,10 +27,10 @@ def states(seed: int, replications: range) -> NDArray[np.uint64]:
 
     A replication's words depend on the seed and its own number alone.
     """
-    purpose = int(digest(["simulation"]), 16)
-    sequences = (np.random.SeedSequence([seed, purpose], spawn_key=(r,)) for r in replications)
-    words = [sequence.generate_state(WORDS, np.uint64) for sequence in sequences]
-    return np.array(words, dtype=np.uint64).reshape(len(replications), WORDS)
+    generator = stream(seed, "simulation", "replications").bit_generator
+    generator.advance(WORDS * replications.start)
+    words = generator.random_raw(WORDS * len(replications))
+    return np.asarray(words, dtype=np.uint64).reshape(len(replications), WORDS)
 
 
 class Xoshiro256Plus:

@@ -47,11 +47,13 @@ def test_numbers_have_the_moments_of_their_distribution() -> None:
 
 
 def test_compiled_numbers_are_the_same() -> None:
-    generator, state = stream(), np.array([1, 2, 3, 4], dtype=np.uint64)
+    generator, lane = stream(), 1
+    states = np.zeros((4, kernel.LANES), dtype=np.uint64)
+    states[:, lane] = 1, 2, 3, 4
     for _ in range(100):
-        assert kernel.uniform(state) == generator.uniform()
+        assert kernel.uniform(states.ravel(), lane) == generator.uniform()
     for _ in range(100):
-        assert kernel.normal(state) == pytest.approx(generator.normal(), abs=1e-12)
+        assert kernel.normal(states.ravel(), lane) == pytest.approx(generator.normal(), abs=1e-12)
 
 
 def test_a_replication_has_its_own_state_whatever_the_others() -> None:
