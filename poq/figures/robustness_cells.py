@@ -42,7 +42,8 @@ def cells(robustness: pl.DataFrame, *metrics: str, of: Sequence[str]) -> pl.Data
     Args:
         robustness: table ``robustness`` of all grids.
         metrics: statistics to keep.
-        of: columns; the grid with most combinations of their values is chosen, the first by name.
+        of: columns; the grid with most combinations of their values is chosen, of equal ones
+            that with most networks, then the first by name.
 
     Returns:
         Its columns without ``split``, and ``rule``: the name of the consensus rule, with that of
@@ -51,8 +52,10 @@ def cells(robustness: pl.DataFrame, *metrics: str, of: Sequence[str]) -> pl.Data
         name; the update may matter to it too, where attackers heed their trust.
     """
     tested = robustness.filter(pl.col("split") == "test")
-    sizes = tested.group_by("grid").agg(size=pl.struct(*of).n_unique())
-    (grid, *_) = sizes.sort("size", "grid", descending=[True, False])["grid"]
+    sizes = tested.group_by("grid").agg(
+        size=pl.struct(*of).n_unique(), width=pl.struct(*NETWORKS).n_unique()
+    )
+    (grid, *_) = sizes.sort("size", "width", "grid", descending=[True, True, False])["grid"]
     tested = tested.filter(pl.col("grid") == grid).drop("split")
     honest = tested.filter(
         (pl.col("malicious_ratio") == pl.col("malicious_ratio").min()) & (pl.col("metric") == "mae")

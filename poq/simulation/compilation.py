@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from poq import kinds
+from poq.errors import PoqError
 from poq.provenance import ROOT
 from poq.rewards import RewardSettings
 from poq.simulation.pool import Pool
@@ -58,10 +59,20 @@ def compile_ahead(cells: Iterable[Cell], *, processes: int) -> None:
 
 
 def is_cached(rule: str, trust: str, k: int) -> bool:
-    """Tell whether a kernel's machine code lies in the cache."""
+    """Tell whether a kernel's machine code lies in the cache.
+
+    Raises:
+        PoqError: there is no folder that the cache may be written to.
+    """
     from poq.simulation import kernel
 
-    play = kernel.specialize(rule, trust, k)
+    try:
+        play = kernel.specialize(rule, trust, k)
+    except RuntimeError as error:
+        raise PoqError(
+            "numba found no folder to keep machine code in; expected a writable folder in "
+            f"NUMBA_CACHE_DIR ({error})"
+        ) from error
     return any(Path(play.stats.cache_path).glob(f"*{play.__name__}*.nbc"))
 
 

@@ -35,6 +35,8 @@ USUAL_K = 5
 """K of all but the comparison of two: the grid's largest up to this one, else its smallest."""
 PATIENCE = 10
 """Saturation is waited for this many times as long as predicted, or all rounds if they are less."""
+SAME = 1e-9
+"""Differences up to this one are rounding: a trimmed mean that trims nothing is the mean."""
 DRAWS = 5000
 """Outputs and groups of nodes that a prediction averages over."""
 
@@ -100,7 +102,7 @@ def contrast_attacks(
             Contrast(
                 _keys("mae_saved", rule, BASELINE, attack),
                 tuple(cell(name, usual, attack, **run) for name in (BASELINE, rule)),
-                lambda mean, robust: mean["mae"] - robust["mae"],
+                lambda mean, robust: _less(mean["mae"], robust["mae"]),
             )
             for attack in grid.attacks
             for rule in grid.consensus
@@ -109,7 +111,7 @@ def contrast_attacks(
         by_k = Contrast(
             _keys("reward_by_k", BASELINE, f"k = {least}", "honest"),
             tuple(cell(BASELINE, k, None, **run) for k in (most, least)),
-            lambda large, small: large["evaluator_reward"] - small["evaluator_reward"],
+            lambda large, small: _less(large["evaluator_reward"], small["evaluator_reward"]),
         )
         saturating = cell(TRUSTED, usual, None, rounds=patience, seed=run["seed"])
         formulas: dict[str, Callable[..., float]] = {
@@ -226,6 +228,11 @@ def rounds_until_half(updates: ArrayLike, shares: ArrayLike) -> float:
 
 def _keys(contrast: str, rule: str, against: str | None, attack: str) -> dict[str, Any]:
     return {"contrast": contrast, "consensus": rule, "against": against, "attack": attack}
+
+
+def _less(first: float, second: float) -> float:
+    """Return the difference; 0 up to rounding, so that rules that do the same never differ."""
+    return first - second if abs(first - second) > SAME else 0.0
 
 
 def _values(plan: list[Contrast], pool: Pool, threads: int) -> list[float]:

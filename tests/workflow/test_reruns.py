@@ -89,7 +89,7 @@ def test_changed_backend_reruns_its_nodes(project: Path) -> None:
 
 
 def test_changed_source_and_consensus_rerun_their_stages(project: Path) -> None:
-    edit(project / "poq/consensus/mean.py", "shape[-1] == 0", "shape[-1] < 1")
+    edit(project / "poq/consensus/mean.py", "given.mean(axis=-1)", "given.mean(-1)")
     assert "simulate_rounds" in planned(project)
     assert "score_outputs" not in planned(project)
     edit(project / "poq/corpus/packaged.py", "news.jsonl", "other.jsonl")

@@ -3,6 +3,7 @@ from pathlib import Path
 import numba
 import pytest
 
+from poq.errors import PoqError
 from poq.simulation import kernel
 from poq.simulation.compilation import compile_ahead, is_cached, kernel_of
 from tests.unit.simulation.conftest import MakeCell
@@ -29,3 +30,14 @@ def test_several_kernels_are_compiled_ahead(make_cell: MakeCell) -> None:
     assert not any(is_cached(*kernel_of(cell)) for cell in cells)
     compile_ahead(cells, processes=2)
     assert all(is_cached(*kernel_of(cell)) for cell in cells)
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_cache_that_cannot_be_written_anywhere_is_told(
+    monkeypatch: pytest.MonkeyPatch, make_cell: MakeCell
+) -> None:
+    # only the folder of NUMBA_CACHE_DIR may be used, and it is none
+    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    with pytest.raises(PoqError, match="expected a writable folder in NUMBA_CACHE_DIR"):
+        compile_ahead([make_cell()], processes=1)

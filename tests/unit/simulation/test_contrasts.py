@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from poq import tables
@@ -194,6 +195,16 @@ def test_k_is_five_or_the_nearest_that_the_grids_play(
     k = dict(found.select("contrast", "k").iter_rows())
     assert k.pop("reward_by_k", None) == (max(ks) if len(ks) > 1 else None)
     assert set(k.values()) == {usual}
+
+
+def test_a_rule_that_does_the_same_does_not_differ(pool: Pool) -> None:
+    # A fifth of three is none: the trimmed mean is the mean, in another order of summation.
+    names = ("mean", "trimmed_mean", "trust_weighted_mean")
+    rules = {name: setting("consensus", name) for name in names}
+    some = grid(consensus=rules, evaluators_per_round=(3,), rounds=200)
+    found = contrast_attacks(pool, some, resamples=9, confidence=0.9)
+    trimmed = found.filter(pl.col("consensus") == "trimmed_mean")
+    assert trimmed.select("value", "value_low", "value_high").rows() == [(0, 0, 0)]
 
 
 def test_findings_rest_on_the_papers_sweep() -> None:
