@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -26,6 +26,8 @@ from poq.simulation.statistics import (
 from poq.simulation.streams import states
 
 CONFIDENCE = 0.95
+
+T = TypeVar("T")
 
 
 def malicious_nodes(cell: Cell, pool: Pool) -> int:
@@ -80,13 +82,9 @@ def run(
         PoqError: K exceeds the evaluator nodes that have a score for some output, or the
             beneficiary is unknown.
     """
-    from poq.simulation import kernel
-
     cells = list(cells)
     if compiled:
-        kernel.precompile(
-            ((c.consensus.kind, c.trust.kind, c.evaluators_per_round) for c in cells), threads
-        )
+        _precompile(cells, threads)
     results: list[Sums] = []
     with ThreadPoolExecutor(threads) as workers:
         pending: list[Future[None]] = []
@@ -144,14 +142,31 @@ def measure(
 
     See :func:`poq.simulation.statistics.replications`, and ``profit`` in :func:`study`.
     """
-    twins = [_honest_twin(cell) for cell in cells]
-    # Each twin runs once, whatever the number of attacks on it.
-    distinct = list(dict.fromkeys([*cells, *twins]))
-    sums = dict(zip(distinct, run(distinct, pool, threads=threads), strict=True))
-    return [
-        _measured(cell, sums[cell], sums[twin], pool)
-        for cell, twin in zip(cells, twins, strict=True)
-    ]
+    _precompile(cells, threads)
+    # An honest twin runs once, whatever the number of attacks on it; sums are dropped as soon as
+    # they are statistics, since those of a whole grid may not fit into memory.
+    of_twin: dict[Cell, list[Cell]] = {}
+    for cell in dict.fromkeys(cells):
+        of_twin.setdefault(_honest_twin(cell), []).append(cell)
+    found = {}
+    for batch in _batches(list(of_twin.items()), 2 * threads):
+        distinct = list(dict.fromkeys(c for twin, attacked in batch for c in (twin, *attacked)))
+        sums = dict(zip(distinct, run(distinct, pool, threads=threads), strict=True))
+        for twin, attacked in batch:
+            found |= {cell: _measured(cell, sums[cell], sums[twin], pool) for cell in attacked}
+    return [found[cell] for cell in cells]
+
+
+def _batches(items: list[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _precompile(cells: Iterable[Cell], processes: int) -> None:
+    from poq.simulation import kernel
+
+    kinds_of = ((c.consensus.kind, c.trust.kind, c.evaluators_per_round) for c in cells)
+    kernel.precompile(kinds_of, processes)
 
 
 def trajectories(
