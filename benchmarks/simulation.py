@@ -274,7 +274,7 @@ def two_threads(rule: str, repeats: int) -> None:
 
 def growth(rule: str, repeats: int) -> None:
     """Print nanoseconds a round by size of the pool and by K, memory by rounds."""
-    cell = make_cell(rule, rounds=20_000, replications=10)
+    cell = make_cell(rule, rounds=20_000, replications=16)
     by_nodes: dict[str, Pass] = {
         f"{nodes:,}": kernel_pass(cell, make_pool(nodes))
         for nodes in (10, 100, 1000, 10_000, 100_000)

@@ -148,7 +148,7 @@ def measure(
     of_twin: dict[Cell, list[Cell]] = {}
     for cell in dict.fromkeys(cells):
         of_twin.setdefault(_honest_twin(cell), []).append(cell)
-    found = {}
+    found: dict[Cell, dict[str, NDArray[np.float64]]] = {}
     for batch in _batches(list(of_twin.items()), 2 * threads):
         distinct = list(dict.fromkeys(c for twin, attacked in batch for c in (twin, *attacked)))
         sums = dict(zip(distinct, run(distinct, pool, threads=threads), strict=True))

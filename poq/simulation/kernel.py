@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, njit, types  # type: ignore[attr-defined]
+from numba import cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -68,6 +68,9 @@ words_table: Any = None
 words_stream: Any = None
 
 
+# Nothing here is allocated; counting references would keep loops from becoming vector instructions.
+_OPTIONS: Any = {"cache": True, "error_model": "numpy", "_nrt": False}
+
 # In numba an operation on an unsigned and a signed integer gives a float.
 _1, _11, _17, _19, _32, _45 = (np.uint64(n) for n in (1, 11, 17, 19, 32, 45))
 _LOW = np.uint64(2**32 - 1)
@@ -85,8 +88,8 @@ def _on_stack(element: Any, shape: tuple[int, ...]) -> Any:
     strides = [8 * prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
     @intrinsic
-    def allocate(context):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def allocate(context):
+        def generate(context, builder, signature, arguments):
             def sizes(values):
                 return [context.get_constant(types.intp, value) for value in values]
 
@@ -108,12 +111,12 @@ def _on_stack(element: Any, shape: tuple[int, ...]) -> Any:
     return allocate
 
 
-_F, _W = types.CPointer(types.float64), types.CPointer(types.uint64)  # type: ignore[no-untyped-call]
+_F, _W = types.CPointer(types.float64), types.CPointer(types.uint64)
 _REPORT = types.void(*[_F] * 10, _W, _F, _W, types.int64, types.int64, types.float64, types.int64)
 
 
 @intrinsic
-def _call_address(  # type: ignore[no-untyped-def]
+def _call_address(
     context,
     address,
     reported,
@@ -140,7 +143,7 @@ def _call_address(  # type: ignore[no-untyped-def]
         *(node, noise, extra),
     )
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         address, *values = arguments
         for i, array in enumerate(passed):
             values[i] = context.make_array(array)(context, builder, values[i]).data
@@ -170,7 +173,7 @@ _AFTER_PARAMETERS = (
 
 
 @njit(forceinline=True, error_model="numpy")
-def advance(s0, s1, s2, s3):  # type: ignore[no-untyped-def]
+def advance(s0, s1, s2, s3):
     """Return the next 64 bits of xoshiro256+ and its state."""
     bits = s0 + s3
     shifted = s1 << _17
@@ -184,7 +187,7 @@ def advance(s0, s1, s2, s3):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def uniform(states, lane):  # type: ignore[no-untyped-def]
+def uniform(states, lane):
     """Return a number in [0, 1); changes the lane's state in shape (4 * LANES,)."""
     a, b, c, d = lane, LANES + lane, 2 * LANES + lane, 3 * LANES + lane
     bits, states[a], states[b], states[c], states[d] = advance(
@@ -194,14 +197,14 @@ def uniform(states, lane):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def normal(states, lane):  # type: ignore[no-untyped-def]
+def normal(states, lane):
     """Return a standard normal number; changes the lane's state in shape (4 * LANES,)."""
     radius = sqrt(-2 * log(1 - uniform(states, lane)))
     return radius * cos(2 * pi * uniform(states, lane))
 
 
 @njit(inline="always")
-def sort(values, weights):  # type: ignore[no-untyped-def]
+def sort(values, weights):
     """Sort values with their weights, ascending; equal values keep their order. Branch-free."""
     for last in range(len(values) - 1, 0, -1):
         for i in range(last):
@@ -214,7 +217,7 @@ def sort(values, weights):  # type: ignore[no-untyped-def]
             weights[i], weights[i + 1] = lighter, heavier
 
 
-def report(  # type: ignore[no-untyped-def]
+def report(
     reported,
     given,
     weight,
@@ -273,7 +276,7 @@ def report(  # type: ignore[no-untyped-def]
         reported[j] = bent if bad[j] > 0 else given[j]
 
 
-def play(  # type: ignore[no-untyped-def]
+def play(
     scores,
     quality,
     rank,
@@ -688,9 +691,7 @@ def _report(attack: str) -> Any:
     module = kinds.load("poq.attacks", attack)
     constants = {"DRAWS": module.DRAWS, "manipulate": njit(inline="always")(module.manipulate)}
     name = f"{attack}_{_digest(module.__name__)}"
-    return cfunc(_REPORT, cache=True, error_model="numpy", _nrt=False)(
-        _with(report, name, constants)
-    )
+    return cfunc(_REPORT, **_OPTIONS)(_with(report, name, constants))
 
 
 @cache
@@ -708,10 +709,8 @@ def _play(rule: str, trust: str, k: int) -> Any:
         for module, kind in ((consensus, rule), (update, trust))
     ]
     signature = types.void(*_BEFORE_PARAMETERS, *numbers, *_AFTER_PARAMETERS)
-    options = {"error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
-    return njit(signature, nogil=True, cache=True, _nrt=False, **options)(
-        _with(play, name, constants)
-    )
+    options = _OPTIONS | {"fastmath": {"contract"}, "nogil": True, "no_cfunc_wrapper": True}
+    return njit(signature, **options)(_with(play, name, constants))
 
 
 def _interpreted(rule: str, trust: str, attack: str, k: int) -> Program:
