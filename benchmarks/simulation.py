@@ -1,4 +1,4 @@
-"""How fast are simulated rounds?  python -m benchmarks.simulation [--passes 7] [--sweep]
+"""How fast are simulated rounds?  make bench-simulation
 
 One PoQ round: a prompt, one of 5 inference nodes, K = 5 of 10 evaluator nodes, 30 % of them
 boosting, consensus, published trust update, rewards, statistics. All implementations play the same

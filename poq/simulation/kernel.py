@@ -1,8 +1,8 @@
 """The compiled simulation: whole replications, statistics accumulated in a stream.
 
-:func:`play` is a template. :func:`specialize` compiles it for one consensus rule, trust update and
-K, which become constants of the machine code; :func:`report`, what nodes report under one attack,
-is compiled once for all of these. Memory depends on the size of the pool and of the data, never on
+:func:`play` is a template, compiled for one consensus rule, trust update and K, which become
+constants of the machine code; :func:`report`, what nodes report under one attack, is compiled once
+for all of these (:func:`program`). Memory depends on the size of the pool and of the data, never on
 the number of rounds. :mod:`poq.simulation.reference` is the same model in plain Python and says
 what each step means; tests hold the two equal round for round.
 
@@ -44,8 +44,7 @@ LANES = 8
 PARAMETERS = 4
 """Most parameters that an attack may have."""
 
-# What :func:`specialize` and :func:`behaviour` put in place of these names; the values here only
-# tell the types.
+# What is put in place of these names when a program is made; the values here only tell the types.
 K = 5
 REST = 4
 SORTED = True
