@@ -101,7 +101,7 @@ def c_pass(cell: Cell, pool: Pool, folder: Path) -> Pass:
     play = ctypes.CDLL(str(library)).play
     prompts, models, evaluators = pool.scores.shape
     sums = np.zeros((cell.replications, len(SUMS)))
-    by_output = np.zeros((cell.replications, prompts * models, 3))
+    by_output = np.zeros((cell.replications, prompts * models, 2))
     histogram = np.zeros((cell.replications, 1001, 2))
     values = (
         *(prompts * models, evaluators, pool.scores, pool.quality * 10, pool.ranks),

@@ -245,7 +245,7 @@ def _prepare(
     added = Sums(
         rounds=np.asarray(at, dtype=np.int64),
         sums=np.zeros((room, len(at), len(SUMS))),
-        by_output=np.zeros((room, outputs, 3)),
+        by_output=np.zeros((room, outputs, 2)),
         histogram=np.zeros((room, kernel.BINS, 2)),
     )
     arguments = (

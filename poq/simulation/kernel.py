@@ -340,7 +340,7 @@ def play(
     updated = floats_k()
 
     # Sums.
-    sum_c, sum_error = floats_lanes(), floats_lanes()
+    sum_c, sum_cc, sum_error = floats_lanes(), floats_lanes(), floats_lanes()
     sum_d, sum_d_bad = floats_lanes(), floats_lanes()
     sum_r, sum_r_bad = floats_lanes(), floats_lanes()
     sum_rr, sum_rr_bad = floats_lanes(), floats_lanes()
@@ -365,7 +365,9 @@ def play(
             for i in range(4):
                 extra[i * LANES + n] = states[base + n, 4 + i]
             last_peer[n] = 5.0
-            sum_c[n] = sum_error[n] = sum_d[n] = sum_d_bad[n] = sum_bad[n] = renewed[n] = 0.0
+            sum_c[n] = sum_cc[n] = sum_error[n] = sum_d[n] = sum_d_bad[n] = sum_bad[n] = renewed[
+                n
+            ] = 0.0
             sum_r[n] = sum_r_bad[n] = sum_rr[n] = sum_rr_bad[n] = half[n] = full[n] = 0.0
             sum_w[n], sum_w_bad[n] = initial * len(evaluator_of), initial * malicious
             at_cap[n] = len(evaluator_of) if initial >= cap else 0.0
@@ -459,6 +461,7 @@ def play(
                     consensus = core(ordered, ordered_weight, rule_params)
                     agreed[n] = consensus
                     sum_c[n] += consensus - 5
+                    sum_cc[n] += (consensus - 5) * (consensus - 5)
                     sum_error[n] += abs(consensus - truth[n])
 
                     # Evaluator rewards.
@@ -547,10 +550,8 @@ def play(
                         trust[node[i, n] * _LANES + m] = after[i, n]
                     if PREVIOUS:
                         previous[model[n] * _LANES + m] = agreed[n]
-                    c = agreed[n] - 5
                     by_output[base + n, output[n], 0] += 1
-                    by_output[base + n, output[n], 1] += c
-                    by_output[base + n, output[n], 2] += c * c
+                    by_output[base + n, output[n], 1] += agreed[n] - 5
                     bin_ = np.uint64(agreed[n] * 100 + 0.5)
                     histogram[base + n, bin_, 0] += 1
                     histogram[base + n, bin_, 1] += rank[output[n]]
@@ -565,6 +566,7 @@ def play(
                 total[10], total[11] = sum_w[n], sum_w_bad[n]
                 total[12], total[13] = at_cap[n], at_cap_bad[n]
                 total[14], total[15] = half[n], full[n]
+                total[16] = sum_cc[n]
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ def assert_equal_round_for_round(cell: Cell, pool: Pool, *, compiled: bool = Tru
         c, g = consensus - 5, truth - 5
         expected = {
             "consensus": c,
+            "consensus_sq": c**2,
             "error": abs(c - g),
             "deviation": deviations.sum(axis=1),
             "deviation_bad": (bad * deviations).sum(axis=1),
@@ -63,7 +64,7 @@ def assert_equal_round_for_round(cell: Cell, pool: Pool, *, compiled: bool = Tru
         served = np.zeros_like(found.by_output[replication])
         for r in rounds:
             output = r.prompt * len(pool.inference_nodes) + r.model
-            served[output] += (1, r.consensus - 5, (r.consensus - 5) ** 2)
+            served[output] += (1, r.consensus - 5)
         np.testing.assert_allclose(found.by_output[replication], served, atol=1e-10)
         counts = np.bincount((consensus * 100 + 0.5).astype(int), minlength=1001)
         # a consensus on the edge of a bin may round to either side
