@@ -60,7 +60,7 @@ void play(int64_t outputs, int64_t evaluators, const double *scores, const doubl
         uint64_t s[4] = {states[8 * r], states[8 * r + 1], states[8 * r + 2], states[8 * r + 3]};
         int64_t first = below(s, nodes);
         for (int64_t n = 0; n < nodes; n++) trust[n] = initial;
-        double sum_c = 0, sum_error = 0, sum_d = 0, sum_d_bad = 0;
+        double sum_c = 0, sum_cc = 0, sum_error = 0, sum_d = 0, sum_d_bad = 0;
         double sum_r = 0, sum_rr = 0, sum_r_bad = 0, sum_rr_bad = 0;
         double trust_all = initial * nodes, trust_bad = initial * malicious;
         int64_t ratings_bad = 0, at_cap = 0, at_cap_bad = 0, half_saturated = 0, saturated = 0;
@@ -107,11 +107,11 @@ void play(int64_t outputs, int64_t evaluators, const double *scores, const doubl
             if (!saturated && at_cap == nodes) saturated = t;
             double c = consensus - 5;
             sum_c += c;
+            sum_cc += c * c;
             sum_error += fabs(consensus - quality[output]);
-            double *of_output = by_output + 3 * (r * outputs + output);
+            double *of_output = by_output + 2 * (r * outputs + output);
             of_output[0] += 1;
             of_output[1] += c;
-            of_output[2] += c * c;
             double *bins = histogram + 2 * BINS * r;
             int64_t bin = (int64_t)(consensus * 100 + 0.5);
             bins[2 * bin] += 1;
@@ -119,8 +119,9 @@ void play(int64_t outputs, int64_t evaluators, const double *scores, const doubl
         }
         double row[] = {sum_c,     sum_error,  sum_d,          sum_d_bad, sum_r,  sum_rr,
                         sum_r_bad, sum_rr_bad, ratings_bad,    0,         trust_all, trust_bad,
-                        at_cap,    at_cap_bad, half_saturated, saturated};
-        for (int i = 0; i < 16; i++) sums[16 * r + i] = row[i];
+                        at_cap,    at_cap_bad, half_saturated, saturated,
+                        sum_cc};
+        for (int i = 0; i < 17; i++) sums[17 * r + i] = row[i];
     }
     free(trust);
 }

@@ -1,4 +1,4 @@
-"""How fast are simulated rounds?  python -m benchmarks.simulation [--passes 7] [--sweep]
+"""How fast are simulated rounds?  make bench-simulation
 
 One PoQ round: a prompt, one of 5 inference nodes, K = 5 of 10 evaluator nodes, 30 % of them
 boosting, consensus, published trust update, rewards, statistics. All implementations play the same
@@ -101,7 +101,7 @@ def c_pass(cell: Cell, pool: Pool, folder: Path) -> Pass:
     play = ctypes.CDLL(str(library)).play
     prompts, models, evaluators = pool.scores.shape
     sums = np.zeros((cell.replications, len(SUMS)))
-    by_output = np.zeros((cell.replications, prompts * models, 3))
+    by_output = np.zeros((cell.replications, prompts * models, 2))
     histogram = np.zeros((cell.replications, 1001, 2))
     values = (
         *(prompts * models, evaluators, pool.scores, pool.quality * 10, pool.ranks),
@@ -274,7 +274,7 @@ def two_threads(rule: str, repeats: int) -> None:
 
 def growth(rule: str, repeats: int) -> None:
     """Print nanoseconds a round by size of the pool and by K, memory by rounds."""
-    cell = make_cell(rule, rounds=20_000, replications=10)
+    cell = make_cell(rule, rounds=20_000, replications=16)
     by_nodes: dict[str, Pass] = {
         f"{nodes:,}": kernel_pass(cell, make_pool(nodes))
         for nodes in (10, 100, 1000, 10_000, 100_000)

@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from poq import kinds
 from poq.metrics.bootstrap import Estimate, interval
-from poq.simulation.compilation import compile_ahead
 from poq.simulation.engine import malicious_nodes, run
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell, Grid, RunSettings
@@ -126,7 +125,6 @@ def contrast_attacks(
         return [*saved, *([by_k] if most > least else []), *saturation]
 
     first = plan(seed=grid.seed, replications=grid.replications)
-    compile_ahead((cell for contrast in first for cell in contrast.cells), processes=threads)
     values = _values(first, pool, threads)
     prompts = len(pool.scores)
     rng = stream(grid.seed, "contrasts")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -28,6 +27,8 @@ from poq.simulation.statistics import (
 from poq.simulation.streams import states
 
 CONFIDENCE = 0.95
+
+T = TypeVar("T")
 
 
 def malicious_nodes(cell: Cell, pool: Pool) -> int:
@@ -82,13 +83,9 @@ def run(
         PoqError: K exceeds the evaluator nodes that have a score for some output, or the
             beneficiary is unknown.
     """
-    from poq.simulation import kernel
-
     cells = list(cells)
     if compiled:
-        kernel.precompile(
-            ((c.consensus.kind, c.trust.kind, c.evaluators_per_round) for c in cells), threads
-        )
+        _precompile(cells, threads)
     results: list[Sums] = []
     with ThreadPoolExecutor(threads) as workers:
         pending: list[Future[None]] = []
@@ -153,20 +150,35 @@ def measure(
 
     See :func:`poq.simulation.statistics.replications`, and ``profit`` in :func:`study`.
     """
-    found = []
-    # Sums of one rule, trust update and K at a time: their memory does not grow with the grid.
-    for _, group in groupby(cells, lambda c: (c.consensus, c.trust, c.evaluators_per_round)):
-        chosen = list(group)
-        played = [as_played(cell, pool) for cell in chosen]
-        twins = [_honest_twin(cell) for cell in chosen]
-        # Each twin runs once, whatever the number of attacks on it.
-        distinct = list(dict.fromkeys([*played, *twins]))
+    cells = list(cells)
+    _precompile(cells, threads)
+    # An honest twin runs once, whatever the number of attacks on it; sums are dropped as soon as
+    # they are statistics, since those of a whole grid may not fit into memory.
+    of_twin: dict[Cell, list[Cell]] = {}
+    for cell in dict.fromkeys(cells):
+        of_twin.setdefault(_honest_twin(cell), []).append(cell)
+    found: dict[Cell, dict[str, NDArray[np.float64]]] = {}
+    for batch in _batches(list(of_twin.items()), 2 * threads):
+        played = (c for twin, attacked in batch for c in (twin, *attacked))
+        distinct = list(dict.fromkeys(as_played(cell, pool) for cell in played))
         sums = dict(zip(distinct, run(distinct, pool, threads=threads), strict=True))
-        found += [
-            _measured(cell, sums[own], sums[twin], pool)
-            for cell, own, twin in zip(chosen, played, twins, strict=True)
-        ]
-    return found
+        for twin, attacked in batch:
+            for cell in attacked:
+                own = sums[as_played(cell, pool)]
+                found[cell] = _measured(cell, own, sums[twin], pool)
+    return [found[cell] for cell in cells]
+
+
+def _batches(items: list[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _precompile(cells: Iterable[Cell], processes: int) -> None:
+    from poq.simulation import kernel
+
+    kinds_of = ((c.consensus.kind, c.trust.kind, c.evaluators_per_round) for c in cells)
+    kernel.precompile(kinds_of, processes)
 
 
 def trajectories(
@@ -259,7 +271,7 @@ def _prepare(
     added = Sums(
         rounds=np.asarray(at, dtype=np.int64),
         sums=np.zeros((room, len(at), len(SUMS))),
-        by_output=np.zeros((room, outputs, 3)),
+        by_output=np.zeros((room, outputs, 2)),
         histogram=np.zeros((room, kernel.BINS, 2)),
     )
     arguments = (

@@ -1,8 +1,8 @@
 """The compiled simulation: whole replications, statistics accumulated in a stream.
 
-:func:`play` is a template. :func:`specialize` compiles it for one consensus rule, trust update and
-K, which become constants of the machine code; :func:`report`, what nodes report under one attack,
-is compiled once for all of these. Memory depends on the size of the pool and of the data, never on
+:func:`play` is a template, compiled for one consensus rule, trust update and K, which become
+constants of the machine code; :func:`report`, what nodes report under one attack, is compiled once
+for all of these (:func:`program`). Memory depends on the size of the pool and of the data, never on
 the number of rounds. :mod:`poq.simulation.reference` is the same model in plain Python and says
 what each step means; tests hold the two equal round for round.
 
@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, njit, types  # type: ignore[attr-defined]
+from numba import cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -44,8 +44,7 @@ LANES = 8
 PARAMETERS = 4
 """Most parameters that an attack may have."""
 
-# What :func:`specialize` and :func:`behaviour` put in place of these names; the values here only
-# tell the types.
+# What is put in place of these names when a program is made; the values here only tell the types.
 K = 5
 REST = 4
 SORTED = True
@@ -68,6 +67,9 @@ words_table: Any = None
 words_stream: Any = None
 
 
+# Nothing here is allocated; counting references would keep loops from becoming vector instructions.
+_OPTIONS: Any = {"cache": True, "error_model": "numpy", "_nrt": False}
+
 # In numba an operation on an unsigned and a signed integer gives a float.
 _1, _11, _17, _19, _32, _45 = (np.uint64(n) for n in (1, 11, 17, 19, 32, 45))
 _LOW = np.uint64(2**32 - 1)
@@ -85,8 +87,8 @@ def _on_stack(element: Any, shape: tuple[int, ...]) -> Any:
     strides = [8 * prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
     @intrinsic
-    def allocate(context):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def allocate(context):
+        def generate(context, builder, signature, arguments):
             def sizes(values):
                 return [context.get_constant(types.intp, value) for value in values]
 
@@ -108,12 +110,12 @@ def _on_stack(element: Any, shape: tuple[int, ...]) -> Any:
     return allocate
 
 
-_F, _W = types.CPointer(types.float64), types.CPointer(types.uint64)  # type: ignore[no-untyped-call]
+_F, _W = types.CPointer(types.float64), types.CPointer(types.uint64)
 _REPORT = types.void(*[_F] * 10, _W, _F, _W, types.int64, types.int64, types.float64, types.int64)
 
 
 @intrinsic
-def _call_address(  # type: ignore[no-untyped-def]
+def _call_address(
     context,
     address,
     reported,
@@ -140,7 +142,7 @@ def _call_address(  # type: ignore[no-untyped-def]
         *(node, noise, extra),
     )
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         address, *values = arguments
         for i, array in enumerate(passed):
             values[i] = context.make_array(array)(context, builder, values[i]).data
@@ -170,7 +172,7 @@ _AFTER_PARAMETERS = (
 
 
 @njit(forceinline=True, error_model="numpy")
-def advance(s0, s1, s2, s3):  # type: ignore[no-untyped-def]
+def advance(s0, s1, s2, s3):
     """Return the next 64 bits of xoshiro256+ and its state."""
     bits = s0 + s3
     shifted = s1 << _17
@@ -184,7 +186,7 @@ def advance(s0, s1, s2, s3):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def uniform(states, lane):  # type: ignore[no-untyped-def]
+def uniform(states, lane):
     """Return a number in [0, 1); changes the lane's state in shape (4 * LANES,)."""
     a, b, c, d = lane, LANES + lane, 2 * LANES + lane, 3 * LANES + lane
     bits, states[a], states[b], states[c], states[d] = advance(
@@ -194,14 +196,14 @@ def uniform(states, lane):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def normal(states, lane):  # type: ignore[no-untyped-def]
+def normal(states, lane):
     """Return a standard normal number; changes the lane's state in shape (4 * LANES,)."""
     radius = sqrt(-2 * log(1 - uniform(states, lane)))
     return radius * cos(2 * pi * uniform(states, lane))
 
 
 @njit(inline="always")
-def sort(values, weights):  # type: ignore[no-untyped-def]
+def sort(values, weights):
     """Sort values with their weights, ascending; equal values keep their order. Branch-free."""
     for last in range(len(values) - 1, 0, -1):
         for i in range(last):
@@ -214,7 +216,7 @@ def sort(values, weights):  # type: ignore[no-untyped-def]
             weights[i], weights[i + 1] = lighter, heavier
 
 
-def report(  # type: ignore[no-untyped-def]
+def report(
     reported,
     given,
     weight,
@@ -273,7 +275,7 @@ def report(  # type: ignore[no-untyped-def]
         reported[j] = bent if bad[j] > 0 else given[j]
 
 
-def play(  # type: ignore[no-untyped-def]
+def play(
     scores,
     quality,
     rank,
@@ -338,7 +340,7 @@ def play(  # type: ignore[no-untyped-def]
     updated = floats_k()
 
     # Sums.
-    sum_c, sum_error = floats_lanes(), floats_lanes()
+    sum_c, sum_cc, sum_error = floats_lanes(), floats_lanes(), floats_lanes()
     sum_d, sum_d_bad = floats_lanes(), floats_lanes()
     sum_r, sum_r_bad = floats_lanes(), floats_lanes()
     sum_rr, sum_rr_bad = floats_lanes(), floats_lanes()
@@ -363,7 +365,9 @@ def play(  # type: ignore[no-untyped-def]
             for i in range(4):
                 extra[i * LANES + n] = states[base + n, 4 + i]
             last_peer[n] = 5.0
-            sum_c[n] = sum_error[n] = sum_d[n] = sum_d_bad[n] = sum_bad[n] = renewed[n] = 0.0
+            sum_c[n] = sum_cc[n] = sum_error[n] = sum_d[n] = sum_d_bad[n] = sum_bad[n] = renewed[
+                n
+            ] = 0.0
             sum_r[n] = sum_r_bad[n] = sum_rr[n] = sum_rr_bad[n] = half[n] = full[n] = 0.0
             sum_w[n], sum_w_bad[n] = initial * len(evaluator_of), initial * malicious
             at_cap[n] = len(evaluator_of) if initial >= cap else 0.0
@@ -457,6 +461,7 @@ def play(  # type: ignore[no-untyped-def]
                     consensus = core(ordered, ordered_weight, rule_params)
                     agreed[n] = consensus
                     sum_c[n] += consensus - 5
+                    sum_cc[n] += (consensus - 5) * (consensus - 5)
                     sum_error[n] += abs(consensus - truth[n])
 
                     # Evaluator rewards.
@@ -545,10 +550,8 @@ def play(  # type: ignore[no-untyped-def]
                         trust[node[i, n] * _LANES + m] = after[i, n]
                     if PREVIOUS:
                         previous[model[n] * _LANES + m] = agreed[n]
-                    c = agreed[n] - 5
                     by_output[base + n, output[n], 0] += 1
-                    by_output[base + n, output[n], 1] += c
-                    by_output[base + n, output[n], 2] += c * c
+                    by_output[base + n, output[n], 1] += agreed[n] - 5
                     bin_ = np.uint64(agreed[n] * 100 + 0.5)
                     histogram[base + n, bin_, 0] += 1
                     histogram[base + n, bin_, 1] += rank[output[n]]
@@ -563,6 +566,7 @@ def play(  # type: ignore[no-untyped-def]
                 total[10], total[11] = sum_w[n], sum_w_bad[n]
                 total[12], total[13] = at_cap[n], at_cap_bad[n]
                 total[14], total[15] = half[n], full[n]
+                total[16] = sum_cc[n]
 
 
 @dataclass(frozen=True)
@@ -688,9 +692,7 @@ def _report(attack: str) -> Any:
     module = kinds.load("poq.attacks", attack)
     constants = {"DRAWS": module.DRAWS, "manipulate": njit(inline="always")(module.manipulate)}
     name = f"{attack}_{_digest(module.__name__)}"
-    return cfunc(_REPORT, cache=True, error_model="numpy", _nrt=False)(
-        _with(report, name, constants)
-    )
+    return cfunc(_REPORT, **_OPTIONS)(_with(report, name, constants))
 
 
 @cache
@@ -708,10 +710,8 @@ def _play(rule: str, trust: str, k: int) -> Any:
         for module, kind in ((consensus, rule), (update, trust))
     ]
     signature = types.void(*_BEFORE_PARAMETERS, *numbers, *_AFTER_PARAMETERS)
-    options = {"error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
-    return njit(signature, nogil=True, cache=True, _nrt=False, **options)(
-        _with(play, name, constants)
-    )
+    options = _OPTIONS | {"fastmath": {"contract"}, "nogil": True, "no_cfunc_wrapper": True}
+    return njit(signature, **options)(_with(play, name, constants))
 
 
 def _interpreted(rule: str, trust: str, attack: str, k: int) -> Program:
@@ -736,7 +736,3 @@ def _interpreted(rule: str, trust: str, attack: str, k: int) -> Program:
     }
     run = _with(play, f"{rule}_{trust}_{k}", constants | rooms | draws)
     return Program(np.errstate(over="ignore")(run), behave, 2)
-
-
-def _flat(value: Any) -> Any:
-    return value.ravel() if isinstance(value, np.ndarray) else value

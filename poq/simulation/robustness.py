@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import polars as pl
 
 from poq.simulation import engine
-from poq.simulation.compilation import compile_ahead
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Grid
 
@@ -28,7 +27,6 @@ def study_robustness(
         confidence: coverage of the intervals over replications, in (0, 1).
         threads: threads that run, and processes that compile, at a time.
     """
-    compile_ahead((cell for _, cell in grid.cells()), processes=threads)
     studies = [
         [
             frame.with_columns(grid=pl.lit(name), split=pl.lit(split))
@@ -42,5 +40,4 @@ def study_robustness(
 
 def trace_trust(grid: Grid, pool: Pool, *, confidence: float, threads: int = 1) -> pl.DataFrame:
     """Return table ``trust_trajectories``; arguments as in :func:`study_robustness`."""
-    compile_ahead((cell for _, cell in grid.cells()), processes=threads)
     return engine.trajectories(grid.cells(), pool, threads=threads, confidence=confidence)

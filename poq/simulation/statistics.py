@@ -31,6 +31,7 @@ SUMS = (
     *("trust", "trust_bad", "at_cap", "at_cap_bad"),
     # first round after which half of the nodes, all nodes, are at the cap; 0 if there was none
     *("half_saturated", "saturated"),
+    "consensus_sq",  # of the first
 )
 """Names of the sums, in the kernel's order; all since the first round."""
 
@@ -44,7 +45,7 @@ class Sums:
     sums: Floats
     """Shape (R, C, len(SUMS))."""
     by_output: Floats
-    """Rounds, sum and sum of squares of consensus - 5, shape (R, P * M, 3)."""
+    """Rounds, and sum of consensus - 5, shape (R, P * M, 2)."""
     histogram: Floats
     """Rounds, and sum of the ranks of their reference quality, by consensus; shape (R, B, 2)."""
 
@@ -89,19 +90,18 @@ def replications(
     ratings_bad = last("ratings_bad")
     ratings_good = n * k - ratings_bad
     trust = standing(sums, len(pool), malicious)
-    played, c, cc = np.moveaxis(sums.by_output, -1, 0)
+    played, c = np.moveaxis(sums.by_output, -1, 0)
+    cc = last("consensus_sq")
     g = 10 * pool.quality.ravel() - 5
     ranks = pool.ranks.ravel()
     paid = reward.alpha * (c + 5 * played) / 10
     burden = reward.beta * pool.inference_costs[pool.task].ravel()
-    paid_sq = (reward.alpha / 10) ** 2 * (cc + 10 * c + 25 * played)
+    paid_sq = (reward.alpha / 10) ** 2 * (cc + (10 * c + 25 * played).sum(axis=1))
     inference = (paid - burden * played).sum(axis=1)
-    inference_sq = (paid_sq - 2 * burden * paid + burden**2 * played).sum(axis=1)
+    inference_sq = paid_sq - (2 * burden * paid - burden**2 * played).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            "pearson": _correlation(
-                n, c.sum(axis=1), cc.sum(axis=1), played @ g, played @ g**2, c @ g
-            ),
+            "pearson": _correlation(n, c.sum(axis=1), cc, played @ g, played @ g**2, c @ g),
             "spearman": _spearman(sums.histogram, played @ ranks**2),
             "mae": last("error") / n,
             "bias": (c.sum(axis=1) - played @ g) / n,

@@ -11,6 +11,7 @@ xoshiro256+ 1.0: Blackman and Vigna, "Scrambled linear pseudorandom number gener
 from __future__ import annotations
 
 from math import cos, log, pi, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ def states(seed: int, replications: range) -> NDArray[np.uint64]:
 
     A replication's words depend on the seed and its own number alone.
     """
-    generator = stream(seed, "simulation", "replications").bit_generator
+    generator: Any = stream(seed, "simulation", "replications").bit_generator
     generator.advance(WORDS * replications.start)
     words = generator.random_raw(WORDS * len(replications))
     return np.asarray(words, dtype=np.uint64).reshape(len(replications), WORDS)

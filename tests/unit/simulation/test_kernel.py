@@ -6,12 +6,14 @@ rule under one update and for every update under one rule, each with every attac
 """
 
 from dataclasses import replace
+from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
 from poq import kinds
-from poq.simulation import reference
+from poq.simulation import kernel, reference
 from poq.simulation.engine import run
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell
@@ -37,6 +39,7 @@ def assert_equal_round_for_round(cell: Cell, pool: Pool, *, compiled: bool = Tru
         c, g = consensus - 5, truth - 5
         expected = {
             "consensus": c,
+            "consensus_sq": c**2,
             "error": abs(c - g),
             "deviation": deviations.sum(axis=1),
             "deviation_bad": (bad * deviations).sum(axis=1),
@@ -61,7 +64,7 @@ def assert_equal_round_for_round(cell: Cell, pool: Pool, *, compiled: bool = Tru
         served = np.zeros_like(found.by_output[replication])
         for r in rounds:
             output = r.prompt * len(pool.inference_nodes) + r.model
-            served[output] += (1, r.consensus - 5, (r.consensus - 5) ** 2)
+            served[output] += (1, r.consensus - 5)
         np.testing.assert_allclose(found.by_output[replication], served, atol=1e-10)
         counts = np.bincount((consensus * 100 + 0.5).astype(int), minlength=1001)
         # a consensus on the edge of a bin may round to either side
@@ -128,3 +131,17 @@ def test_an_evaluator_without_a_score_is_not_drawn(make_cell: MakeCell, pool: Po
     assert_equal_round_for_round(make_cell(), partial)
     never = replace(pool, scores=np.where(np.arange(5) == 2, np.nan, pool.scores))
     assert_equal_round_for_round(make_cell(), never)
+
+
+def test_machine_code_made_in_advance_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    plays = [("mean", "published", 1), ("mean", "published", 2)]
+    kernel.precompile(plays, 2)
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*mean_published_*.nb*")}
+    assert len({path.parent for path in made}) == 1
+    assert len(made) >= 4  # an index and machine code of each
+    kernel.precompile(plays, 2)
+    assert {path: path.stat().st_mtime_ns for path in made} == made
