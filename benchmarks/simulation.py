@@ -8,7 +8,8 @@ seconds, since other programs disturb these least; threads and the sweep in seco
 - kernel: ``poq.simulation.engine.run``, what users run, with all its statistics;
 - C: benchmarks/rounds.c, the same with the same statistics, compiled here (cc -O3 -march=native);
 - reference: ``poq.simulation.reference``;
-- NumPy: a straightforward loop that calls NumPy in every round;
+- NumPy: a straightforward loop that calls NumPy in every round, with the same statistics; and with
+  only the eight sums that consensus alignment and mean reward need;
 - radCAD: benchmarks/radcad_model.py, in an environment of its own.
 """
 
@@ -150,8 +151,12 @@ def reference_pass(cell: Cell, pool: Pool) -> Pass:
     return run
 
 
-def numpy_pass(cell: Cell, pool: Pool) -> Pass:
-    """Return a pass of a loop that calls NumPy in every round."""
+def numpy_pass(cell: Cell, pool: Pool, *, every_sum: bool) -> Pass:
+    """Return a pass of a loop that calls NumPy in every round.
+
+    With ``every_sum`` it adds up what the kernel and C do (:data:`SUMS`, by output, histogram),
+    else the eight sums that consensus alignment and mean reward need.
+    """
     rng = np.random.default_rng(0)
     prompts, models, _ = pool.scores.shape
     k, malicious = cell.evaluators_per_round, engine.malicious_nodes(cell, pool)
@@ -160,8 +165,10 @@ def numpy_pass(cell: Cell, pool: Pool) -> Pass:
     trust_rule = cell.trust
 
     def run() -> tuple[float, int]:
-        trust = np.ones(len(pool))
-        sums = np.zeros(8)
+        trust = np.full(len(pool), float(trust_rule.initial))
+        sums, many = np.zeros(8), np.zeros(12)
+        by_output, histogram = np.zeros((prompts, models, 2)), np.zeros((1001, 2))
+        saturated = np.zeros(2)
         start = time.process_time()
         for _ in range(SLOW_ROUNDS):
             prompt, model = rng.integers(prompts), rng.integers(models)
@@ -174,11 +181,24 @@ def numpy_pass(cell: Cell, pool: Pool) -> Pass:
             else:
                 agreed = (weights * given).sum() / weights.sum()
             deviation = np.abs(given - agreed) / 10
-            paid = (cell.reward.alpha * (1 - deviation) - costs[nodes]).sum()
+            paid = cell.reward.alpha * (1 - deviation) - costs[nodes]
             moved = weights * (1 + trust_rule.rate * (0.5 - deviation))
             trust[nodes] = np.clip(moved, trust_rule.minimum, trust_rule.maximum)
             g = truth[prompt, model]
-            sums += (1, agreed, agreed**2, g, g**2, agreed * g, abs(agreed - g), paid)
+            if not every_sum:
+                sums += (1, agreed, agreed**2, g, g**2, agreed * g, abs(agreed - g), paid.sum())
+                continue
+            bad, c = nodes < malicious, agreed - 5
+            at_cap = trust >= trust_rule.maximum
+            many += (
+                *(c, c**2, abs(agreed - g), deviation.sum(), deviation[bad].sum(), paid.sum()),
+                *((paid**2).sum(), paid[bad].sum(), (paid[bad] ** 2).sum(), bad.sum()),
+                *((trust[nodes] - weights).sum(), (trust[nodes] - weights)[bad].sum()),
+            )
+            by_output[prompt, model] += (1, c)
+            histogram[int(agreed * 100 + 0.5)] += (1, pool.ranks[prompt, model])
+            if saturated[1] == 0:
+                saturated += (2 * at_cap.sum() >= len(pool), at_cap.all())
         return time.process_time() - start, SLOW_ROUNDS
 
     return run
@@ -248,7 +268,8 @@ def compare(rule: str, repeats: int, folder: Path) -> None:
             "kernel": kernel_pass(cell, pool),
             "C": c_pass(cell, pool, folder),
             "radCAD": radcad.run,
-            "NumPy": numpy_pass(cell, pool),
+            "NumPy": numpy_pass(cell, pool, every_sum=True),
+            "NumPy, 8 sums": numpy_pass(cell, pool, every_sum=False),
             "reference": reference_pass(cell, pool),
         },
         repeats,
@@ -256,7 +277,7 @@ def compare(rule: str, repeats: int, folder: Path) -> None:
     radcad.close()
     print(f"\n{rule}: rounds per second, one core; kernel over it")
     for name, speed in speeds.items():
-        print(f"  {name:10} {speed:14,.0f} {speeds['kernel'] / speed:10,.2f}")
+        print(f"  {name:14} {speed:14,.0f} {speeds['kernel'] / speed:10,.2f}")
 
 
 def two_threads(rule: str, repeats: int) -> None:
