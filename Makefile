@@ -46,7 +46,7 @@ bench-simulation: $(READY)
 	$(BIN)/python -m benchmarks.simulation $(ARGS)
 
 # The pictures of the README, from the demo's run.
-IMAGES := inference_rewards evaluator_reliability
+IMAGES := inference_rewards evaluator_reliability attack_heatmap
 images: run
 	mkdir -p docs/images
 	cp $(IMAGES:%=results/demo/figures/%.png) docs/images/
