@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from poq import tables
 from poq.errors import PoqError
 
 Floats = NDArray[np.float64]
@@ -141,6 +143,23 @@ class Pool:
         mass = np.bincount(self.evaluator_of, weights=reliable, minlength=len(correlation))
         squares = mass @ correlation**2 @ mass + (1 - reliable**2).sum()
         return float(len(self) ** 2 / squares)
+
+
+def read_pool(scores: Sequence[str], reference_quality: str, costs: str, **settings: Any) -> Pool:
+    """Return the pool over tables on disk; settings as :func:`build_pool` takes them.
+
+    Args:
+        scores: paths of tables ``scores``, one an evaluator.
+        reference_quality: path of table ``reference_quality``.
+        costs: path of table ``costs``.
+        **settings: see :func:`build_pool`.
+    """
+    return build_pool(
+        tables.read("scores", *scores),
+        tables.read("reference_quality", reference_quality),
+        tables.read("costs", costs),
+        **settings,
+    )
 
 
 def build_pool(

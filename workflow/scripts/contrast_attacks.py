@@ -2,18 +2,14 @@
 
 from poq import provenance, tables
 from poq.simulation.contrasts import contrast_attacks
-from poq.simulation.pool import build_pool
+from poq.simulation.pool import read_pool
 from poq.simulation.settings import Grid
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings = snakemake.params.settings
-    pool = build_pool(
-        tables.read("scores", *snakemake.input.scores),
-        tables.read("reference_quality", snakemake.input.quality),
-        tables.read("costs", snakemake.input.costs),
-        **settings["pool"],
-    )
+    files = snakemake.input
+    pool = read_pool(files.scores, files.quality, files.costs, **settings["pool"])
     contrasts = contrast_attacks(
         pool,
         Grid.model_validate(settings["grid"]),

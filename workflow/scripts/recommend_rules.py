@@ -4,19 +4,15 @@ from pathlib import Path
 
 from poq import provenance, tables
 from poq.pages import html_table
-from poq.simulation.pool import build_pool
+from poq.simulation.pool import read_pool
 from poq.simulation.recommendation import recommend
 from poq.simulation.settings import Grid
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings = snakemake.params.settings
-    pool = build_pool(
-        tables.read("scores", *snakemake.input.scores),
-        tables.read("reference_quality", snakemake.input.quality),
-        tables.read("costs", snakemake.input.costs),
-        **settings["pool"],
-    )
+    files = snakemake.input
+    pool = read_pool(files.scores, files.quality, files.costs, **settings["pool"])
     found = recommend(
         tables.read("robustness", *snakemake.input.robustness),
         {name: Grid.model_validate(grid) for name, grid in settings["grids"].items()},

@@ -2,22 +2,19 @@
 
 from poq import provenance, tables
 from poq.schema import SPLITS
-from poq.simulation.pool import build_pool
+from poq.simulation.pool import read_pool
 from poq.simulation.robustness import study_robustness
 from poq.simulation.settings import Grid
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings = snakemake.params.settings
-    logged = (
-        tables.read("scores", *snakemake.input.scores),
-        tables.read("reference_quality", snakemake.input.quality),
-        tables.read("costs", snakemake.input.costs),
-    )
+    files = snakemake.input
+    logged = files.scores, files.quality, files.costs
     robustness, break_even = study_robustness(
         snakemake.wildcards.grid,
         Grid.model_validate(settings["grid"]),
-        {split: build_pool(*logged, split=split, **settings["pool"]) for split in SPLITS},
+        {split: read_pool(*logged, split=split, **settings["pool"]) for split in SPLITS},
         confidence=settings["confidence"],
         threads=snakemake.threads,
     )

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import polars as pl
 import pytest
 
 from poq.errors import PoqError
-from poq.simulation.pool import Pool, build_pool
+from poq.simulation.pool import Pool, build_pool, read_pool
+from poq.tables import write
 from tests.conftest import Frames
 
 
@@ -144,6 +146,18 @@ def test_a_pool_is_built_from_tables(frame: Frames) -> None:
     np.testing.assert_allclose(pool.evaluator_costs, [[0.25, 0.75]])
     np.testing.assert_array_equal(pool.evaluator_of, [0, 1, 0])
     assert pool.inference_nodes == ("m1", "m2")
+
+
+def test_a_pool_is_read_from_files(frame: Frames, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"reference": {"qa": "token_f1"}, "evaluators": ["e1", "e2"]}
+    scores, quality, costs = tables(frame)
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in ("e1", "e2", "quality", "costs")}
+    for name in ("e1", "e2"):
+        write(scores.filter(evaluator=name), "scores", paths[name], {})
+    write(quality, "reference_quality", paths["quality"], {})
+    write(costs, "costs", paths["costs"], {})
+    found = read_pool([paths["e1"], paths["e2"]], paths["quality"], paths["costs"], **options)
+    np.testing.assert_array_equal(found.scores, build_pool(*tables(frame), **options).scores)
 
 
 def test_an_evaluator_without_a_score_in_the_split_has_no_node(frame: Frames) -> None:
