@@ -245,8 +245,8 @@ def _prepare(
 ) -> tuple[Sums, list[range], Callable[[range], None]]:
     """Return the sums of a cell, still 0, its groups of replications, and what adds some to them.
 
-    Groups fill all lanes of the kernel: the last may hold replications beyond the cell's, which are
-    left out of the result.
+    Groups fill all lanes of the kernel, unless a cell has fewer replications: the last may hold
+    replications beyond the cell's, which are left out of the result.
     """
     from poq.simulation import kernel
 
@@ -266,7 +266,9 @@ def _prepare(
         cell.evaluators_per_round,
         compiled=compiled,
     )
-    lanes = program.lanes
+    side_by_side = program.lanes
+    # Fewer replications than lanes leave lanes empty; more fill all of them.
+    lanes = min(side_by_side, cell.replications)
     room = -(-cell.replications // lanes) * lanes
     added = Sums(
         rounds=np.asarray(at, dtype=np.int64),
@@ -308,8 +310,8 @@ def _prepare(
         program.play(
             *arguments,
             states(cell.seed, chunk),
-            np.empty(len(pool) * lanes),
-            np.empty(models * lanes),
+            np.empty(len(pool) * side_by_side),
+            np.empty(models * side_by_side),
             added.sums[part],
             added.by_output[part],
             added.histogram[part],

@@ -260,8 +260,8 @@ def report(
                 j = i * LANES + n
                 if bad[j] > 0:
                     draw[j] = uniform(extra, n) if DRAWS == "uniform" else normal(extra, n)
-    # Both outcomes are computed and one is taken: no branch.
-    for j in range(k * lanes):
+    # Both outcomes are computed and one is taken: no branch. In idle lanes it is of no meaning.
+    for j in range(k * LANES):
         bent = manipulate(
             given[j],
             own[j] > 0,

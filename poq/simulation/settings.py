@@ -162,7 +162,7 @@ class RobustnessSettings(Settings):
         20, ge=1, description="Evaluator nodes, dealt to the evaluators of the pool in turn."
     )
     noise: float = Field(
-        0.5, ge=0, description="Standard deviation of each node's own error, in points."
+        0.0, ge=0, description="Standard deviation of each node's own error, in points."
     )
     rounds: int = Field(5000, ge=1, description="Rounds of a replication.")
     replications: int = Field(20, ge=1, description="Independent replications of a cell.")
