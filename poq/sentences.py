@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import fsum
 
 _END = re.compile(r"(?<=[.!?])([\"')\]]*)\s+(?=[\"'(\[]?[A-Z0-9])")
 _WORD = re.compile(r"\w+")
@@ -39,16 +40,23 @@ def evidence(context: str, question: str, output: str) -> str:
     if len(found) < 2:
         return "".join(found)
     words = [_words(sentence) for sentence in found]
-
-    def share(text: str, sentence: set[str]) -> float:
-        weights = {
-            word: 1 - sum(word in other for other in words) / len(words) for word in _words(text)
-        }
-        total = sum(weights.values())
-        return sum(weights[word] for word in weights if word in sentence) / total if total else 0.0
-
-    support = [share(output, sentence) + share(question, sentence) / 2 for sentence in words]
+    said, asked = (_shares(text, words) for text in (output, question))
+    support = [own + wanted / 2 for own, wanted in zip(said, asked, strict=True)]
     return found[support.index(max(support))]
+
+
+def _shares(text: str, sentences: list[set[str]]) -> list[float]:
+    """Return how much of a text's words, by weight, each sentence has; 0 if none has weight."""
+    weights = {
+        word: 1 - sum(word in words for words in sentences) / len(sentences)
+        for word in _words(text)
+    }
+    # Exact sums: those of floats would depend on the order of a set, which differs by process.
+    total = fsum(weights.values())
+    return [
+        fsum(weights[word] for word in weights if word in words) / total if total else 0.0
+        for words in sentences
+    ]
 
 
 def _ends(text: str) -> list[int]:
