@@ -45,7 +45,6 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
 def draw(data: pl.DataFrame) -> Figure:
     """Return a column an attack, error above correlation, with the frame of :func:`data`."""
     attacks = data["attack"].unique(maintain_order=True).to_list()
-    looks = robust.looks(data)
     note = (
         f"K = {data['k'][0]}; {robust.sample(data)}. Bars: 95 % interval over replications on "
         "the prompts of the test split.\nMarks of one share stand side by side. In brackets: the "
@@ -56,19 +55,8 @@ def draw(data: pl.DataFrame) -> Figure:
             len(METRICS), len(attacks), width=3.1, height=3.1, note=note,
             sharex=True, sharey="row",
         )  # fmt: skip
-        for i, (metric, label) in enumerate(METRICS.items()):
-            for j, attack in enumerate(attacks):
-                panel = axes[i * len(attacks) + j]
-                rows = data.filter((pl.col("metric") == metric) & (pl.col("attack") == attack))
-                for (rule, look), shift in zip(
-                    looks.items(), robust.shifts(len(looks), WIDTH), strict=True
-                ):
-                    of_rule = rows.filter(pl.col("rule") == rule)
-                    robust.curve(panel, of_rule, "malicious_ratio", look, shift, rule)
-                if i == 0:
-                    panel.set_title(attack.replace("_", " "))
-                else:
-                    panel.set_xlabel("share of malicious nodes")
-            axes[i * len(attacks)].set_ylabel(label)
+        robust.curves(axes, data, METRICS, "malicious_ratio", width=WIDTH)
+        for panel in axes[-len(attacks) :]:
+            panel.set_xlabel("share of malicious nodes")
         style.heading(figure, axes[0], TITLE)
     return figure

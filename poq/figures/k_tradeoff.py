@@ -59,7 +59,6 @@ def draw(data: pl.DataFrame) -> Figure:
     """Return a column a network, a row a statistic, with the frame that :func:`data` describes."""
     attacks = data["attack"].unique(maintain_order=True).to_list()
     ks = data["k"].unique().sort().to_list()
-    looks = robust.looks(data)
     ratios = data.filter(pl.col("malicious_ratio") > 0)["malicious_ratio"].unique()
     shares = ", ".join(f"{100 * value:.0f} %" for value in ratios)
     note = (
@@ -72,19 +71,10 @@ def draw(data: pl.DataFrame) -> Figure:
             len(METRICS), len(attacks), width=2.2, height=1.75, note=note,
             sharex=True, sharey="row",
         )  # fmt: skip
-        for i, (metric, label) in enumerate(METRICS.items()):
-            for j, attack in enumerate(attacks):
-                panel = axes[i * len(attacks) + j]
-                rows = data.filter((pl.col("metric") == metric) & (pl.col("attack") == attack))
-                for (rule, look), shift in zip(
-                    looks.items(), robust.shifts(len(looks), WIDTH), strict=True
-                ):
-                    robust.curve(panel, rows.filter(pl.col("rule") == rule), "k", look, shift, rule)
-                panel.set_xticks(ks)
-                if i == 0:
-                    panel.set_title(attack.replace("_", " "))
-                if i == len(METRICS) - 1:
-                    panel.set_xlabel("K, evaluators a round")
-            axes[i * len(attacks)].set_ylabel(label)
+        robust.curves(axes, data, METRICS, "k", width=WIDTH)
+        for panel in axes:
+            panel.set_xticks(ks)
+        for panel in axes[-len(attacks) :]:
+            panel.set_xlabel("K, evaluators a round")
         style.heading(figure, axes[0], TITLE)
     return figure

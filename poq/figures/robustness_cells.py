@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -130,6 +130,31 @@ def curve(panel: Axes, rows: pl.DataFrame, x: str, look: Look, shift: float, lab
     )  # fmt: skip
     for at, low, high in zip(places, defined["low"], defined["high"], strict=True):
         style.interval(panel, low, high, at, color=look.color, upright=True)
+
+
+def curves(
+    axes: Sequence[Axes], data: pl.DataFrame, metrics: Mapping[str, str], x: str, *, width: float
+) -> None:
+    """Draw every rule over ``x``: a row of panels a statistic, a column an attack.
+
+    Args:
+        axes: panels, row by row.
+        data: rows of :func:`cells`.
+        metrics: statistics and their labels, from the first row of panels on.
+        x: column of the horizontal axis.
+        width: how far the marks of one place spread.
+    """
+    attacks = data["attack"].unique(maintain_order=True).to_list()
+    drawn = looks(data)
+    for i, (metric, label) in enumerate(metrics.items()):
+        for j, attack in enumerate(attacks):
+            panel = axes[i * len(attacks) + j]
+            rows = data.filter((pl.col("metric") == metric) & (pl.col("attack") == attack))
+            for (rule, look), shift in zip(drawn.items(), shifts(len(drawn), width), strict=True):
+                curve(panel, rows.filter(pl.col("rule") == rule), x, look, shift, rule)
+            if i == 0:
+                panel.set_title(attack.replace("_", " "))
+        axes[i * len(attacks)].set_ylabel(label)
 
 
 def shifts(count: int, width: float) -> list[float]:

@@ -177,8 +177,12 @@ def _batches(items: list[T], size: int) -> Iterator[list[T]]:
 def _precompile(cells: Iterable[Cell], processes: int) -> None:
     from poq.simulation import kernel
 
-    kinds_of = ((c.consensus.kind, c.trust.kind, c.evaluators_per_round) for c in cells)
-    kernel.precompile(kinds_of, processes)
+    kernel.precompile(map(kernel_of, cells), processes)
+
+
+def kernel_of(cell: Cell) -> tuple[str, str, int]:
+    """Return what a cell's kernel is compiled for: kinds of rule and trust update, and K."""
+    return cell.consensus.kind, cell.trust.kind, cell.evaluators_per_round
 
 
 def trajectories(

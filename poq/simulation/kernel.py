@@ -578,7 +578,7 @@ class Program:
     behave: Any
     """What it calls as :func:`report`: the address of machine code, or a function."""
     lanes: int
-    """Replications side by side; they come in multiples of this."""
+    """Replications side by side: they come in multiples of this, unless they are fewer."""
 
 
 def program(rule: str, trust: str, attack: str, k: int, *, compiled: bool = True) -> Program:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from poq.consensus import mean
 from poq.metrics.bootstrap import interval
-from poq.simulation.engine import as_played, malicious_nodes, measure, run
+from poq.simulation.engine import as_played, kernel_of, malicious_nodes, measure, run
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell, Grid
 from poq.streams import stream
@@ -68,7 +68,7 @@ def recommend(
     cells = [cell for choice in choices for cell in choice.attacks.values()]
     played = [as_played(cell, pool) for cell in [*cells, *map(_with_mean, cells)]]
     # Sorted by what is compiled, so that a kernel is loaded once.
-    distinct = sorted(dict.fromkeys(played), key=_kernel)
+    distinct = sorted(dict.fromkeys(played), key=kernel_of)
     measured = dict(zip(distinct, measure(distinct, pool, threads=threads), strict=True))
     errors = dict(
         zip(
@@ -170,7 +170,3 @@ def _row(
 def _with_mean(cell: Cell) -> Cell:
     """Return the same network with the plain mean."""
     return cell.model_copy(update={"consensus": mean.Settings(kind="mean")})
-
-
-def _kernel(cell: Cell) -> tuple[str, str, int]:
-    return cell.consensus.kind, cell.trust.kind, cell.evaluators_per_round
