@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
+from poq.provenance import ROOT
 from poq.sentences import evidence, leading_sentences, sentences
 
 
@@ -61,3 +67,30 @@ def test_a_word_of_every_sentence_is_no_evidence() -> None:
 def test_evidence_of_no_sentence_is_empty_and_of_one_is_that() -> None:
     assert evidence(" ", "Why?", "oak") == ""
     assert evidence("Old oak", "Why?", "ash") == "Old oak"
+
+
+def test_ties_do_not_fall_by_the_order_of_a_set() -> None:
+    """Regression: sums of floats in the order of a set differ by process."""
+    corpus = (ROOT / "resources/corpus/news.jsonl").read_text(encoding="utf-8").splitlines()
+    (context,) = (
+        row["article"] for row in map(json.loads, corpus) if row["id"] == "oyster-parasite"
+    )
+    output = (
+        "All oyster beds in Cawsand Loch were closed on Friday evening after a parasite was "
+        "identified in samples from two of its seven farms. The organism, a single-celled "
+        "creature called Bonamella, is harmless to humans but can kill nine in ten mature "
+        "oysters within two seasons."
+    )
+    code = f"from poq.sentences import evidence; print(evidence({context!r}, '', {output!r}))"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(16)
+    }
+    assert len(found) == 1
