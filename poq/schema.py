@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -53,20 +53,34 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A long table: its place under ``results/<run>/``, meaning, key and columns."""
+    """A long table: its place under ``results/<run>/``, meaning, key and columns.
+
+    ``further`` is the contract of columns that the configuration names, after those listed; its own
+    name is what the data dictionary calls them. Without it, no other column may occur.
+    """
 
     name: str
     path: str
     description: str
     key: list[str]
     columns: list[Column] = field(default_factory=list)
+    further: Column | None = None
 
     def contract(self) -> list[Any]:
         """Return all that is enforced, as JSON values: no descriptions and no units."""
         enforced = [
-            [c.name, str(c.dtype), c.low, c.high, c.values, c.nullable] for c in self.columns
+            [c.name, str(c.dtype), c.low, c.high, c.values, c.nullable]
+            for c in [*self.columns, *([self.further] if self.further else [])]
         ]
         return [self.name, self.key, enforced]
+
+    def columns_of(self, frame: pl.DataFrame) -> list[Column]:
+        """Return the contract of each column that a frame may keep, those of ``further`` sorted."""
+        if self.further is None:
+            return self.columns
+        known = {column.name for column in self.columns}
+        named = sorted(name for name in frame.columns if name not in known)
+        return [*self.columns, *(replace(self.further, name=name) for name in named)]
 
 
 PROMPT_ID = Column("prompt_id", STRING, "identifier of the prompt, unique over tasks")
@@ -90,6 +104,19 @@ SIZE = [
 POOLED_TASK = Column(
     "task", STRING, "task; 'pooled' for all rounds", values=(*TASKS, "pooled")
 )  # fmt: skip
+DIMENSION = Column("dimension", STRING, "quality dimension, by its name in the configuration")
+REFERENCE_BASED = Column(
+    "reference_based", BOOL, "made with the output's own reference, which no live network has"
+)
+COMPOSITE_KEY = ("signals", "scope", "variant")
+COMPOSITE = [
+    Column("signals", STRING, "all: dimensions and evaluators of every kind; live: only those "
+           "without a reference", values=("all", "live")),
+    Column("scope", STRING, "weights fitted for each task, or pooled for all",
+           values=("task", "pooled")),
+    Column("variant", STRING, "default, without-<dimension>, a weighting's name, "
+           "evaluator:<name> or consensus:<rule>"),
+]  # fmt: skip
 
 
 def _unit(name: str, description: str) -> Column:
@@ -551,6 +578,144 @@ _TABLES = [
         ],
     ),
     Table(
+        "similarities", "similarities/<evaluator>.parquet", "how alike two nodes' outputs for one "
+        "prompt are, by the scale of one evaluator", ["prompt_id", "model", "other"],
+        [
+            PROMPT_ID,
+            Column("model", STRING, "inference node, the first of the two by name"),
+            Column("other", STRING, "the other inference node"),
+            _unit("similarity", "similarity of their outputs: 0 if either is empty, and one that "
+                  "fails to be compared has no row"),
+        ],
+    ),
+    Table(
+        "dimensions", "dimensions.parquet", "quality of every output in several dimensions",
+        ["prompt_id", "model"],
+        [
+            PROMPT_ID,
+            MODEL,
+            TASK,
+            Column("split", STRING, "split of the prompt", values=SPLITS),
+        ],
+        further=Column("<dimension>", FLOAT, "one column a dimension, by its name in the "
+                       "configuration; `<dimension>.<signal>` is a signal that it is made of; null "
+                       "where it is undefined", low=0, high=1, nullable=True),
+    ),
+    Table(
+        "dimension_audit", "dimension_audit.parquet", "whether a dimension goes with reference "
+        "quality: choose by the calibration split, report the test split",
+        ["dimension", "task", "reference", "split"],
+        [
+            DIMENSION,
+            Column("part_of", STRING, "dimension that a signal belongs to; null for a dimension",
+                   nullable=True),
+            POOLED_TASK,
+            Column("reference", STRING, "reference quality"),
+            Column("split", STRING, "split of the prompts", values=SPLITS),
+            REFERENCE_BASED,
+            _count("n", "outputs that both have a value for"),
+            _count("n_prompts", "prompts"),
+            *_estimate("pearson", "Pearson's r; null if a variable is constant", -1, 1),
+            *_estimate("spearman", "Spearman's rho; null if a variable is constant", -1, 1),
+            Column("verdict", STRING, "by Pearson's r and its interval, see poq/audit.py",
+                   values=("reliable", "useless", "harmful")),
+        ],
+    ),
+    Table(
+        "dimension_redundancy", "dimension_redundancy.parquet", "how far two dimensions say the "
+        "same, on the test split", ["dimension", "other", "task"],
+        [
+            DIMENSION,
+            Column("other", STRING, "the other dimension, later by name"),
+            POOLED_TASK,
+            _count("n", "outputs that both have a value for"),
+            _count("n_prompts", "prompts"),
+            *_estimate("pearson", "Pearson's r; null if a variable is constant", -1, 1),
+        ],
+    ),
+    Table(
+        "composites", "composites.parquet", "every output's quality by every composite",
+        ["prompt_id", "model", *COMPOSITE_KEY],
+        [
+            PROMPT_ID,
+            MODEL,
+            TASK,
+            Column("split", STRING, "split of the prompt", values=SPLITS),
+            *COMPOSITE,
+            Column("value", FLOAT, "weighted mean of the dimensions that the output has; null if "
+                   "it has none of them", low=0, high=1, nullable=True),
+        ],
+    ),
+    Table(
+        "weights", "weights.parquet", "weight of every dimension in every composite, fitted on the "
+        "calibration split", [*COMPOSITE_KEY, "task", "dimension"],
+        [
+            *COMPOSITE,
+            Column("task", STRING, "task whose outputs it weighs; 'pooled' for one set of weights "
+                   "for all", values=(*TASKS, "pooled")),
+            DIMENSION,
+            _unit("weight", "weight; those of a composite add up to 1, or are all 0 where no "
+                  "dimension is left"),
+        ],
+    ),
+    Table(
+        "calibration", "calibration.parquet", "the ladder: how well composites, single evaluators "
+        "and consensus go with reference quality; fitted and chosen on the calibration split, "
+        "reported on the test split", [*COMPOSITE_KEY, "task", "split"],
+        [
+            *COMPOSITE,
+            Column("role", STRING, "default: weights of the configuration; ablation: default less "
+                   "one dimension; calibrated: weights chosen on the calibration split; single: "
+                   "one evaluator; consensus: a rule over all of them",
+                   values=("default", "ablation", "calibrated", "single", "consensus")),
+            Column("task", STRING, "task of the outputs; 'pooled' for all",
+                   values=(*TASKS, "pooled")),
+            Column("split", STRING, "split of the outputs: calibration is in-sample",
+                   values=SPLITS),
+            Column("reference", STRING, "reference quality of the task; several joined by '+'"),
+            _count("n", "outputs"),
+            _count("n_prompts", "prompts"),
+            *_estimate("pearson", "Pearson's r with reference quality", -1, 1),
+            *_estimate("spearman", "Spearman's rho", -1, 1),
+            Column("best_single", STRING, "single evaluator of greatest r on the calibration split",
+                   nullable=True),
+            *_estimate("over_single", "r less that of the best single evaluator, on the same "
+                       "resamples", -2, 2),
+            Column("best_consensus", STRING, "consensus rule of greatest r on the calibration "
+                   "split", nullable=True),
+            *_estimate("over_consensus", "r less that of the best consensus, likewise", -2, 2),
+            *_estimate("optimism", "r of the same variant if fitted on these very outputs, less "
+                       "its own r: what choosing on the split that one reports would add; null on "
+                       "the calibration split", -2, 2),
+        ],
+    ),
+    Table(
+        "drop_in", "simulation/drop_in.parquet", "a composite as the quality signal of PoQ under "
+        "attack, on the test split", ["signal", "defence", "attack"],
+        [
+            Column("signal", STRING, "what evaluator nodes score by: the evaluators as they are, "
+                   "the composite alone, or the composite as one more evaluator",
+                   values=("evaluators", "composite", "evaluators+composite")),
+            Column("defence", STRING, "none: mean; rule: robust consensus rule; trust: trust-"
+                   "weighted mean under an adaptive trust update; both: a robust rule that weighs "
+                   "by that trust", values=("none", "rule", "trust", "both")),
+            *CELL,
+            MALICIOUS_RATIO,
+            MALICIOUS,
+            *POOL,
+            Column("rounds", INT, "rounds of a replication", low=1),
+            Column("replications", INT, "replications", low=1),
+            _count("n_prompts", "prompts"),
+            *_estimate("mae", "mean absolute error of consensus, in points, interval over prompts",
+                       0, 10),
+            *_estimate("pearson", "Pearson's r of consensus with reference quality, likewise",
+                       -1, 1),
+            *_estimate("mae_saved", "mean absolute error of the evaluators' mean under the same "
+                       "attack less its own", -10, 10),
+            *_estimate("pearson_gained", "r less that of the evaluators' mean", -2, 2),
+        ],
+    ),
+    Table(
         "findings", "findings.parquet", "what was published beside what this run found",
         ["finding"],
         [
@@ -587,7 +752,8 @@ def data_dictionary() -> str:
     for table in TABLES.values():
         parts.append(f"## {table.name}\n`{table.path}`: {table.description}.")
         header = ["| column | type | unit | range | null | meaning |", "|---|---|---|---|---|---|"]
-        parts.append("\n".join(header + [_row(column, table.key) for column in table.columns]))
+        columns = [*table.columns, *([table.further] if table.further else [])]
+        parts.append("\n".join(header + [_row(column, table.key) for column in columns]))
     return "\n\n".join(parts) + "\n"
 
 

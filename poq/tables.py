@@ -112,18 +112,19 @@ def _checked(frame: pl.DataFrame, contract: Table, where: str) -> pl.DataFrame:
     problems = list(_problems(frame, contract))
     if problems:
         raise PoqError(f"{where} (table {contract.name}): " + "; ".join(problems))
-    return frame.select(pl.col(c.name).cast(c.dtype) for c in contract.columns)
+    return frame.select(pl.col(c.name).cast(c.dtype) for c in contract.columns_of(frame))
 
 
 def _problems(frame: pl.DataFrame, contract: Table) -> Iterator[str]:
-    names = [column.name for column in contract.columns]
+    columns = contract.columns_of(frame)
+    names = [column.name for column in columns]
     if missing := [name for name in names if name not in frame.columns]:
         yield f"columns {missing} are missing"
     if extra := [name for name in frame.columns if name not in names]:
         yield f"columns {extra} are not in the contract"
     if missing:
         return
-    for column in contract.columns:
+    for column in columns:
         yield from _column_problems(frame[column.name], column)
     duplicated = frame.filter(frame.select(contract.key).is_duplicated()).select(contract.key)
     if len(duplicated):

@@ -206,6 +206,16 @@ def test_another_table_is_refused(frame: Frames, path: Path) -> None:
     assert str(error.value) == f"{path}: holds table 'rounds'; expected 'ratings'"
 
 
+def test_further_columns_are_kept_sorted_and_checked(frame: Frames, path: Path) -> None:
+    rows = frame("dimensions").with_columns(pl.lit(0.5).alias("b"), pl.lit(None).alias("a.x"))
+    tables.write(rows, "dimensions", path, STAMP)
+    found = tables.read("dimensions", path)
+    assert found.columns[-2:] == ["a.x", "b"]
+    assert found["a.x"].dtype == pl.Float64
+    with pytest.raises(PoqError, match=r"column 'b' is 1\.5 in row 0; expected \[0, 1\]"):
+        tables.write(rows.with_columns(b=1.5), "dimensions", path, STAMP)
+
+
 def test_contract_is_enforced_on_read(frame: Frames, path: Path) -> None:
     tables.write(frame("rounds"), "rounds", path, STAMP)
     found = pq.read_table(path)
