@@ -233,6 +233,10 @@ class Config(Settings):
         """Return the names of the evaluator nodes of the simulation."""
         return self.simulation.evaluators or tuple(self.evaluators)
 
+    def is_live(self, evaluator: str) -> bool:
+        """Return whether an evaluator can score in a live network, where no reference exists."""
+        return self.evaluators[evaluator].compares_with != "reference"
+
     def architectures(self) -> dict[str, str]:
         """Return how each evaluator is built; those that this run trains are a kind of their own.
 

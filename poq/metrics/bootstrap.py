@@ -36,6 +36,23 @@ def prompt_counts(n_prompts: int, resamples: int, rng: np.random.Generator) -> N
     return rng.multinomial(n_prompts, p, size=resamples).astype(np.float64)
 
 
+def replays(
+    n_prompts: int, resamples: int, rng: np.random.Generator
+) -> list[tuple[NDArray[np.int64], int]]:
+    """Return the prompts of each resample, by index, and a seed to simulate it anew with.
+
+    For what cannot be had from prompt counts: a simulation on other prompts. None for a single
+    prompt, which cannot be resampled.
+
+    Returns:
+        For each resample indices of shape (n_prompts,), drawn uniformly with replacement, and a
+        seed in [0, 2^31).
+    """
+    resamples = resamples if n_prompts > 1 else 0
+    drawn = rng.integers(n_prompts, size=(resamples, n_prompts))
+    return list(zip(drawn, rng.integers(2**31, size=resamples).tolist(), strict=True))
+
+
 def interval(value: float, replicates: NDArray[np.float64], confidence: float) -> Estimate:
     """Return the percentile interval of bootstrap replicates, shape (resamples,).
 

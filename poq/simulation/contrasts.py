@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from poq import kinds
-from poq.metrics.bootstrap import Estimate, interval
+from poq.metrics.bootstrap import Estimate, interval, replays
 from poq.simulation.engine import malicious_nodes, run
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell, Grid, RunSettings
@@ -127,12 +127,9 @@ def contrast_attacks(
     first = plan(seed=grid.seed, replications=grid.replications)
     values = _values(first, pool, threads)
     prompts = len(pool.scores)
-    rng = stream(grid.seed, "contrasts")
-    resamples = resamples if prompts > 1 else 0  # one prompt cannot be resampled
-    drawn = rng.integers(prompts, size=(resamples, prompts))
     resampled = [
         _values(plan(seed=seed, replications=1), pool.over(chosen), threads)
-        for seed, chosen in zip(rng.integers(2**31, size=resamples).tolist(), drawn, strict=True)
+        for chosen, seed in replays(prompts, resamples, stream(grid.seed, "contrasts"))
     ]
     replicates = np.array(resampled).reshape(-1, len(first))
     return pl.DataFrame(
@@ -146,7 +143,7 @@ def contrast_attacks(
                 "effective_evaluators": pool.effective_evaluators(),
                 "n": contrast.cells[0].rounds * grid.replications,
                 "n_prompts": prompts,
-                **_estimate(value, replicates[:, i], confidence).columns("value"),
+                **simulated(value, replicates[:, i], confidence).columns("value"),
             }
             for i, (contrast, value) in enumerate(zip(first, values, strict=True))
         ],
@@ -252,7 +249,11 @@ def _values(plan: list[Contrast], pool: Pool, threads: int) -> list[float]:
         return [contrast.of(*(found[cell] for cell in contrast.cells)) for contrast in plan]
 
 
-def _estimate(value: float, replicates: Floats, confidence: float) -> Estimate:
+def simulated(value: float, replicates: Floats, confidence: float) -> Estimate:
+    """Return what was simulated, with the interval of its resamples, shape (resamples,).
+
+    NaN where it is undefined; an interval of NaN without resamples.
+    """
     if len(replicates) == 0 or not np.isfinite(value):
         return Estimate(value if np.isfinite(value) else np.nan, np.nan, np.nan)
     return interval(value, replicates, confidence)

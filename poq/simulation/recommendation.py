@@ -20,7 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from poq.consensus import mean
-from poq.metrics.bootstrap import interval
+from poq.metrics.bootstrap import interval, replays
 from poq.simulation.engine import as_played, kernel_of, malicious_nodes, measure, run
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell, Grid
@@ -118,15 +118,10 @@ def resampled_errors(
     All cells share the resamples, and on each of them the rounds. Shape (resamples, cells); NaN
     for a single prompt, which cannot be resampled.
     """
-    rng = stream(seed, "recommendations")
-    prompts = len(pool.scores)
-    drawn = rng.integers(prompts, size=(resamples, prompts))
-    seeds = rng.integers(2**31, size=resamples)
     once = [cell.model_copy(update={"replications": 1}) for cell in cells]
     found = np.full((resamples, len(once)), np.nan)
-    if prompts < 2:
-        return found
-    for row, (index, own_seed) in enumerate(zip(drawn, seeds.tolist(), strict=True)):
+    replayed = replays(len(pool.scores), resamples, stream(seed, "recommendations"))
+    for row, (index, own_seed) in enumerate(replayed):
         resample = pool.over(index)
         seeded = [cell.model_copy(update={"seed": own_seed}) for cell in once]
         for column, sums in enumerate(run(seeded, resample, threads=threads)):

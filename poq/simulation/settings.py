@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
@@ -155,6 +155,36 @@ class TrustStudySettings(Settings):
     rounds: int = Field(5000, ge=1, description="Rounds of a replication.")
 
 
+class Defences(Settings):
+    """Names of the consensus rules that the drop-in study compares."""
+
+    none: str = Field("mean", description="Neither robust nor weighted by trust.")
+    rule: str = Field("median", description="A robust rule that ignores trust.")
+    trust: str = Field("trust_weighted_mean", description="A rule that only weighs by trust.")
+    both: str = Field("trust_weighted_median", description="A robust rule that weighs by trust.")
+
+
+class DropInSettings(Settings):
+    """A composite in the place of evaluators: what it adds under attack, and what defences add."""
+
+    signals: Literal["all", "live"] = Field(
+        "live",
+        description="Dimensions of the composite, and evaluators beside it: all, or those without "
+        "a reference.",
+    )
+    scope: Literal["task", "pooled"] = Field(
+        "task", description="Weights of the composite: fitted for each task, or for all."
+    )
+    variant: str = Field("reliable", description="The composite, a variant of table `weights`.")
+    consensus: Defences = Field(Defences(), description="Names of consensus rules.")
+    trust: str = Field("fixed_sum", description="Name of the adaptive trust update.")
+    attacks: tuple[str, ...] = Field(
+        ("honest", *ATTACKS), min_length=1, description="Names of attacks."
+    )
+    malicious_ratio: Ratio = Field(0.3, description="Share of malicious evaluator nodes.")
+    evaluators_per_round: K = Field(5, description="K, evaluator nodes sampled in a round.")
+
+
 class RobustnessSettings(Settings):
     """Robust PoQ: consensus rules and trust updates under attack, over the logged scores."""
 
@@ -170,7 +200,7 @@ class RobustnessSettings(Settings):
         100,
         ge=1,
         description="Resamples of prompts, each played once, behind the intervals of "
-        "recommendations.",
+        "recommendations and of the drop-in study.",
     )
     contrast_resamples: int = Field(
         400, ge=1, description="The same behind the intervals of contrasts, and so of findings."
@@ -194,6 +224,7 @@ class RobustnessSettings(Settings):
         description="Grids by name, a job each; left out keys are those of the paper's sweep.",
     )
     trust_study: TrustStudySettings = TrustStudySettings()
+    drop_in: DropInSettings = DropInSettings()
 
     def grid(self, name: str, *, seed: int, reward: RewardSettings) -> Grid:
         """Return a named grid with the settings that its names stand for."""
@@ -234,6 +265,10 @@ class RobustnessSettings(Settings):
         paper = GridSettings(malicious_ratios=(0.3,), evaluators_per_round=tuple(sorted(ks)))
         return self._resolved(paper, self.rounds, seed, reward)
 
+    def drop_in_grid(self, *, seed: int, reward: RewardSettings) -> Grid:
+        """Return the grid of the drop-in study; every defence is one of its rules."""
+        return self._resolved(self._named()["drop_in"], self.rounds, seed, reward)
+
     def problems(self) -> Iterator[tuple[str, Any, str]]:
         """Yield what is wrong with names and sizes: key, what was found, what was expected."""
         libraries = {"consensus": self.consensus, "trust": self.trust, "attacks": self.attacks}
@@ -259,8 +294,17 @@ class RobustnessSettings(Settings):
             malicious_ratios=(study.malicious_ratio,),
             evaluators_per_round=(study.evaluators_per_round,),
         )
+        dropped = self.drop_in
+        defended = GridSettings(
+            consensus=tuple(dict.fromkeys(dropped.consensus.model_dump().values())),
+            trust=(dropped.trust,),
+            attacks=dropped.attacks,
+            malicious_ratios=(dropped.malicious_ratio,),
+            evaluators_per_round=(dropped.evaluators_per_round,),
+        )
         return {f"grids.{name}": grid for name, grid in self.grids.items()} | {
-            "trust_study": traced
+            "trust_study": traced,
+            "drop_in": defended,
         }
 
     def _resolved(

@@ -5,6 +5,7 @@ OWN = {"seed": cfg.seed, "reward": cfg.reward}
 GRIDS = {name: ROBUSTNESS.grid(name, **OWN) for name in ROBUSTNESS.grids}
 TRUST_GRID = ROBUSTNESS.trust_grid(**OWN)
 CONTRAST_GRID = ROBUSTNESS.contrast_grid(**OWN)
+DROP_IN_GRID = ROBUSTNESS.drop_in_grid(**OWN)
 LOGGED_SCORES = {
     "scores": [table("scores", evaluator=evaluator) for evaluator in cfg.pool()],
     "quality": table("reference_quality"),
@@ -20,6 +21,9 @@ SIMULATED = {
     },
     "confidence": cfg.bootstrap.confidence,
 }
+# What stands beside the composite: evaluators that see no more than it does.
+DROP_IN = ROBUSTNESS.drop_in
+BESIDE = [name for name in cfg.pool() if DROP_IN.signals == "all" or cfg.is_live(name)]
 
 
 def logged_cell(wildcards):
@@ -135,6 +139,37 @@ rule contrast_attacks:
         code=code("contrast_attacks", *CONTRAST_GRID.modules()),
     script:
         "../scripts/contrast_attacks.py"
+
+
+rule study_drop_in:
+    """Put a composite in the place of the evaluators, and beside them, under attack."""
+    input:
+        scores=[table("scores", evaluator=evaluator) for evaluator in BESIDE],
+        quality=table("reference_quality"),
+        costs=table("costs"),
+        composites=table("composites"),
+    output:
+        table("drop_in"),
+    log:
+        logfile("study_drop_in"),
+    benchmark:
+        benchmark_of("study_drop_in")
+    conda:
+        "../../envs/core.yaml"
+    threads: ROBUSTNESS.threads
+    params:
+        settings={
+            "pool": SIMULATED["pool"] | {"evaluators": BESIDE},
+            "confidence": cfg.bootstrap.confidence,
+            "composite": DROP_IN.model_dump(include={"signals", "scope", "variant"}),
+            "defences": dump(DROP_IN.consensus),
+            "grid": dump(DROP_IN_GRID),
+            "resamples": ROBUSTNESS.resamples,
+        },
+        seed=cfg.seed,
+        code=code("study_drop_in", *DROP_IN_GRID.modules()),
+    script:
+        "../scripts/study_drop_in.py"
 
 
 rule log_rounds:
