@@ -95,7 +95,7 @@ def test_what_the_composite_and_a_rule_add() -> None:
     assert values["evaluators+composite", "none", "honest"] == pytest.approx((1.4, 0.8))
     assert values["evaluators+composite", "rule", "honest"] == pytest.approx((1, 1.2))
     # One of five nodes adds 3 points: the mean moves by 0.6, the median of fives does not.
-    boosted = setting("attacks", "boosting").boost / 5
+    boosted = setting("attacks", "boosting").shift / 5
     assert values["composite", "none", "boosting"][0] == pytest.approx(boosted)
     assert values["composite", "rule", "boosting"][0] == 0
     assert found["n_prompts"].unique().to_list() == [2]
