@@ -301,8 +301,12 @@ def two_threads(rule: str, repeats: int) -> None:
 
 
 def growth(rule: str, repeats: int) -> None:
-    """Print nanoseconds a round by size of the pool and by K, memory by rounds."""
-    cell = make_cell(rule, rounds=20_000, replications=16)
+    """Print nanoseconds a round by size of the pool and by K, memory by rounds.
+
+    A replication begins by giving each node its trust, so that it must have more rounds than nodes
+    for the time of a round to be that of a round.
+    """
+    cell = make_cell(rule, rounds=200_000, replications=16)
     by_nodes: dict[str, Pass] = {
         f"{nodes:,}": kernel_pass(cell, make_pool(nodes))
         for nodes in (10, 100, 1000, 10_000, 100_000)
