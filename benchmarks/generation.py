@@ -29,7 +29,8 @@ from poq.generation.base import Completion, Request, requests
 from poq.generation.batching import MemoryLimit, padding_share
 from poq.generation.run import load_node
 from poq.generation.transformers import TransformersGenerator
-from poq.models.folder import fetch_model, model_folder
+from poq.models.fetch import fetch_model
+from poq.models.folder import model_folder
 from poq.prompting import PromptFormat, load_formats
 from poq.provenance import digest
 

@@ -1,68 +1,18 @@
-"""Turns any source into one local folder in the hub's layout, with weights and a manifest.
-
-Only configuration, tokenizer and safetensors (or GGUF, which is dequantised once unless it is to
-be kept) are taken: formats that can run code when they are loaded (pickle, Python files) never
-enter the folder.
-"""
+"""A model's folder: what may be in it, how it is built, and how it is checked before use."""
 
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from poq import kinds
 from poq.errors import PoqError
 from poq.provenance import file_sha256
 
 MANIFEST = "poq-model.json"
 PATTERNS = ("*.safetensors", "*.gguf", "*.json", "*.txt", "*.model", "*.jinja")
-log = logging.getLogger(__name__)
-
-
-def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
-    """Collect a model's files into the folder of ``manifest`` and write the manifest last.
-
-    The folder is built beside its final place and moved there when it is complete and verified,
-    so that a folder with a manifest is always whole.
-
-    Args:
-        source: settings of the source, with its ``kind``.
-        manifest: path of the manifest; its folder is replaced.
-
-    Raises:
-        PoqError: a file is missing or its checksum is wrong, or there are no safe weights.
-    """
-    final = Path(manifest).parent
-    final.parent.mkdir(parents=True, exist_ok=True)
-    # Runs in other folders may share the cache; the second of two waits and fetches again.
-    with FileLock(final.with_name(f"{final.name}.lock")):
-        _fetch(source, manifest)
-
-
-def _fetch(source: Mapping[str, Any], manifest: str | Path) -> None:
-    settings = kinds.settings("poq.models", source)
-    # A download from the hub goes on where it was cut.
-    building = building_folder(manifest, anew=settings.kind != "hub")
-    origin = kinds.load("poq.models", settings.kind).collect(settings, building)
-    weights = sorted(building.rglob("*.safetensors"))
-    quantized = sorted(building.rglob("*.gguf"))
-    if settings.keep_gguf:
-        if len(quantized) != 1:
-            raise PoqError(f"model {dict(source)}: found {len(quantized)} GGUF files; expected one")
-    elif not weights and len(quantized) == 1:
-        dequantize(quantized[0])
-    elif not weights:
-        raise PoqError(
-            f"model {dict(source)}: found no safetensors and {len(quantized)} GGUF files"
-        )
-    complete_folder(manifest, {"source": dict(source), "origin": origin})
 
 
 def building_folder(manifest: str | Path, *, anew: bool = True) -> Path:
@@ -121,30 +71,3 @@ def check_sha256(path: Path, expected: str) -> None:
     found = file_sha256(path)
     if found != expected:
         raise PoqError(f"{path.name}: sha256 is {found}; expected {expected}")
-
-
-def dequantize(gguf: Path) -> None:
-    """Replace a GGUF file by safetensors in bfloat16, with configuration and tokenizer.
-
-    bfloat16 is the format in which such models are published; its rounding is far below that of
-    the 4-bit blocks that it unpacks.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    log.info("dequantising %s (%.0f MB)", gguf.name, gguf.stat().st_size / 1e6)
-    place: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **place)
-    model = AutoModelForCausalLM.from_pretrained(
-        gguf.parent,
-        dtype=torch.bfloat16,
-        quantization_config=GgufConfig(dequantize=True),
-        **place,
-    )
-    with tempfile.TemporaryDirectory(dir=gguf.parent.parent) as scratch:
-        tokenizer.save_pretrained(scratch)
-        model.save_pretrained(scratch)
-        # Weights last: a folder that has them has all the rest.
-        for file in sorted(Path(scratch).iterdir(), key=lambda file: file.suffix == ".safetensors"):
-            shutil.move(file, gguf.parent / file.name)
-    gguf.unlink()

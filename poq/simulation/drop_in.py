@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from poq.errors import PoqError
 from poq.metrics.bootstrap import replays
-from poq.scoring import MIDPOINT
 from poq.simulation.contrasts import SAME, simulated
 from poq.simulation.engine import malicious_nodes, run
 from poq.simulation.pool import Pool
@@ -32,6 +31,8 @@ Floats = NDArray[np.float64]
 
 COMPOSITE = "composite"
 """What the composite is called among evaluators."""
+UNKNOWN = 5.0
+"""Score of an output without a composite: the middle of the scale."""
 METRICS = ("mae", "pearson")
 GAINS = ("mae_saved", "pearson_gained")
 
@@ -64,7 +65,7 @@ def signal_pools(pool: Pool, composites: pl.DataFrame) -> dict[str, Pool]:
     )
     if unknown := found.filter(pl.col("known").is_null()).select("prompt_id", "model").rows():
         raise PoqError(f"composites: {len(unknown)} outputs have none, e.g. {unknown[0]}")
-    value = np.array(found.select((10 * pl.col("value")).fill_null(MIDPOINT)).to_series())
+    value = np.array(found.select((10 * pl.col("value")).fill_null(UNKNOWN)).to_series())
     composite = value.reshape(*pool.quality.shape, 1)
     free = np.zeros((len(pool.evaluator_costs), 1))
     noise = float(pool.noise.max(initial=0.0))

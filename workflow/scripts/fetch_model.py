@@ -1,6 +1,6 @@
 """Fetches one model into a local folder in the hub's layout."""
 
-from poq.models.folder import fetch_model
+from poq.models.fetch import fetch_model
 from poq.stages import stage
 
 with stage(snakemake.log[0]):

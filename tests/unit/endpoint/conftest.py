@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from poq import config
-from poq.models.folder import fetch_model, model_folder
+from poq.models.fetch import fetch_model
+from poq.models.folder import model_folder
 from poq.provenance import digest
 from tests.conftest import ROOT
 

