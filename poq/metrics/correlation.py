@@ -7,7 +7,7 @@ Undefined correlations (fewer than two rows, a constant variable) are NaN, never
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,8 +76,9 @@ def weighted_kendall(
 def _midranks(values: Floats, weights: Floats) -> Floats:
     """Return the midrank of each value in each weighted sample, shape (b, n)."""
     _, group = np.unique(values, return_inverse=True)
-    sizes = np.zeros((len(weights), group.max() + 1))
-    np.add.at(sizes.T, group, weights.T)
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
+    sizes = np.add.reduceat(weights[:, order], starts, axis=1)
     ranks = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
     return np.asarray(ranks[:, group])
 
@@ -139,6 +140,93 @@ def correlations(
         name: interval(float(method(xs, ys, once)[0]), replicates[name], confidence)
         for name, method in METHODS.items()
     }
+
+
+def cross_correlations(
+    xs: ArrayLike,
+    ys: ArrayLike,
+    prompts: ArrayLike,
+    *,
+    methods: Sequence[str] = ("pearson", "spearman"),
+    resamples: int,
+    rng: np.random.Generator,
+) -> dict[str, Floats]:
+    """Return correlations of every column of xs with every column of ys, on shared resamples.
+
+    For many variables over the same rows, where :func:`correlations` would draw and rank anew for
+    every pair. :func:`poq.metrics.bootstrap.interval` turns a pair's replicates into its estimate.
+
+    Args:
+        xs: shape (n, d), finite.
+        ys: shape (n, r), finite.
+        prompts: the prompt of each row, shape (n,).
+        methods: of :data:`METHODS`, "pearson" and "spearman".
+        resamples: number of bootstrap resamples, of prompts.
+        rng: the only source of randomness.
+
+    Returns:
+        Method name -> shape (1 + resamples, d, r): the value, then its replicates. NaN for fewer
+        than two rows or a constant variable; replicates are NaN for one prompt.
+
+    Raises:
+        ValueError: the lengths differ or a value is not finite.
+    """
+    x, y = np.asarray(xs, dtype=np.float64), np.asarray(ys, dtype=np.float64)
+    labels, index = np.unique(np.asarray(prompts), return_inverse=True)
+    if not len(x) == len(y) == len(index):
+        raise ValueError(f"lengths differ: {len(x)} x, {len(y)} y, {len(index)} prompts")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("correlations need finite values; found NaN or infinity")
+    shape = (1 + resamples, x.shape[1], y.shape[1])
+    found = {method: np.full(shape, np.nan) for method in methods}
+    if len(x) < 2:
+        return found
+    counts = np.ones((1, len(labels)))
+    if len(labels) > 1:
+        counts = np.vstack([counts, prompt_counts(len(labels), resamples, rng)])
+    step = max(1, _AT_ONCE // (len(x) * (x.shape[1] + y.shape[1])))
+    for start in range(0, len(counts), step):
+        weights = counts[start : start + step, index]
+        for method in methods:
+            left, right = (
+                _stacked_midranks(side, weights) if method == "spearman" else side
+                for side in (x, y)
+            )
+            found[method][start : start + step] = _cross_pearson(left, right, weights)
+    return found
+
+
+_AT_ONCE = 1 << 22
+"""Numbers of an array over resamples, rows and columns: 32 MiB."""
+
+
+def _stacked_midranks(values: Floats, weights: Floats) -> Floats:
+    """Return midranks, shape (b, n, columns)."""
+    return np.stack([_midranks(column, weights) for column in values.T], axis=-1)
+
+
+def _cross_pearson(x: Floats, y: Floats, weights: Floats) -> Floats:
+    """Return r of all pairs of columns under each row of weights, shape (b, d, r).
+
+    As :func:`weighted_pearson`, with x of shape (n, d) or (b, n, d), and y likewise.
+    """
+    total = weights.sum(axis=1)[:, None]
+    (dx, sxx, flat_x), (dy, syy, flat_y) = (_spread(v, weights, total) for v in (x, y))
+    sxy = np.swapaxes(weights[..., None] * dx, 1, 2) @ dy
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = np.clip(sxy / np.sqrt(sxx[:, :, None] * syy[:, None, :]), -1, 1)
+    return np.where(flat_x[:, :, None] | flat_y[:, None, :], np.nan, r)
+
+
+def _spread(
+    values: Floats, weights: Floats, total: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return distances from the mean (b, n, c), sums of their squares (b, c), if they are 0."""
+    each = np.broadcast_to(values, (len(weights), *values.shape[-2:]))
+    centred = each - (np.einsum("bn,bnc->bc", weights, each) / total)[:, None]
+    squares = np.einsum("bn,bnc->bc", weights, centred**2)
+    tiny = (64 * np.finfo(np.float64).eps) ** 2 * total
+    return centred, squares, squares <= tiny * np.square(values).max(axis=-2)
 
 
 def pearson_difference(
