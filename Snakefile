@@ -32,6 +32,7 @@ include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes
 include: "workflow/rules/analysis.smk"  # find_front, study_rewards, compare_findings
 include: "workflow/rules/figures.smk"  # plot_figure
 include: "workflow/rules/robustness.smk"  # study_robustness, trace_trust, recommend_rules, contrast_attacks, log_rounds
+include: "workflow/rules/dimensions.smk"  # compare_outputs, measure_dimensions, audit_dimensions
 include: "workflow/rules/summary.smk"  # record_config, summarize_run
 
 
@@ -50,5 +51,10 @@ rule all:
         ],
         table("trust_trajectories"),
         table("recommendations"),
-        expand(figure("{figure}"), figure=figures.names(), allow_missing=True),
+        [
+            table(name)
+            for name in ("dimension_audit", "dimension_redundancy")
+            if has(name)
+        ],
+        [figure(name) for name in FIGURES],
         results("summary.txt"),

@@ -22,6 +22,11 @@ ROBUSTNESS_METRICS = (
     "half_saturated", "saturated", "profit",
 )  # fmt: skip
 """Statistics of a simulated cell: see ``poq.simulation.statistics.replications``."""
+MULTI_DIMENSIONAL = (
+    "similarities", "dimensions", "dimension_audit", "dimension_redundancy", "composites",
+    "weights", "calibration", "drop_in",
+)  # fmt: skip
+"""Tables that a run without dimensions does not have."""
 JUDGE = "judge"
 """Architecture of evaluators whose scores may be a reference for others, and that reference."""
 STRING, FLOAT, INT, BOOL = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()

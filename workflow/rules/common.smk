@@ -50,6 +50,11 @@ def table(name, **wildcards):
     return results(path.replace("<", "{").replace(">", "}"))
 
 
+def has(name):
+    """Tell whether a run has a table: without dimensions, none of multi-dimensional quality."""
+    return bool(cfg.dimensions) or name not in schema.MULTI_DIMENSIONAL
+
+
 def all_outputs(wildcards=None):
     """Return the outputs of all inference nodes."""
     return [table("outputs", model=model) for model in cfg.inference_nodes]
@@ -133,6 +138,7 @@ def dump(settings):
     return settings.model_dump(mode="json")
 
 
+FIGURES = [name for name in figures.names() if all(map(has, figures.load(name).TABLES))]
 BOOTSTRAP = dump(cfg.bootstrap)
 TEMPLATES = [resource(task.template) for task in cfg.tasks.values()]
 EXAMPLES = [resource(task.worked_example) for task in cfg.tasks.values()]
