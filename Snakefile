@@ -33,6 +33,7 @@ include: "workflow/rules/analysis.smk"  # find_front, study_rewards, compare_fin
 include: "workflow/rules/figures.smk"  # plot_figure
 include: "workflow/rules/robustness.smk"  # study_robustness, trace_trust, recommend_rules, contrast_attacks, log_rounds
 include: "workflow/rules/dimensions.smk"  # compare_outputs, measure_dimensions, audit_dimensions
+include: "workflow/rules/calibrate.smk"  # calibrate_composites
 include: "workflow/rules/summary.smk"  # record_config, summarize_run
 
 
@@ -53,7 +54,12 @@ rule all:
         table("recommendations"),
         [
             table(name)
-            for name in ("dimension_audit", "dimension_redundancy")
+            for name in (
+                "dimension_audit",
+                "dimension_redundancy",
+                "composites",
+                "calibration",
+            )
             if has(name)
         ],
         [figure(name) for name in FIGURES],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from poq import calibration
 from poq import config as configuration
 from poq import errors, figures, findings, kinds, provenance, resources, schema
 
