@@ -75,12 +75,7 @@ def weighted_kendall(
 
 def _midranks(values: Floats, weights: Floats) -> Floats:
     """Return the midrank of each value in each weighted sample, shape (b, n)."""
-    _, group = np.unique(values, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
-    sizes = np.add.reduceat(weights[:, order], starts, axis=1)
-    ranks = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
-    return np.asarray(ranks[:, group])
+    return _block_midranks(_groups(values), weights.T).T
 
 
 METHODS: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {
@@ -184,49 +179,88 @@ def cross_correlations(
     counts = np.ones((1, len(labels)))
     if len(labels) > 1:
         counts = np.vstack([counts, prompt_counts(len(labels), resamples, rng)])
-    step = max(1, _AT_ONCE // (len(x) * (x.shape[1] + y.shape[1])))
-    for start in range(0, len(counts), step):
-        weights = counts[start : start + step, index]
-        for method in methods:
-            left, right = (
-                _stacked_midranks(side, weights) if method == "spearman" else side
-                for side in (x, y)
-            )
-            found[method][start : start + step] = _cross_pearson(left, right, weights)
+    for method in methods:
+        found[method][: len(counts)] = _CROSSED[method](x, y, index, counts)
     return found
 
 
-_AT_ONCE = 1 << 22
-"""Numbers of an array over resamples, rows and columns: 32 MiB."""
+def _cross_pearson(x: Floats, y: Floats, prompts: NDArray[np.intp], counts: Floats) -> Floats:
+    """Return r of all pairs of columns, shape (b, d, r), from the moments of each prompt.
 
-
-def _stacked_midranks(values: Floats, weights: Floats) -> Floats:
-    """Return midranks, shape (b, n, columns)."""
-    return np.stack([_midranks(column, weights) for column in values.T], axis=-1)
-
-
-def _cross_pearson(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Return r of all pairs of columns under each row of weights, shape (b, d, r).
-
-    As :func:`weighted_pearson`, with x of shape (n, d) or (b, n, d), and y likewise.
+    What :func:`weighted_pearson` gives up to rounding, in a time that hardly grows with n.
     """
-    total = weights.sum(axis=1)[:, None]
-    (dx, sxx, flat_x), (dy, syy, flat_y) = (_spread(v, weights, total) for v in (x, y))
-    sxy = np.swapaxes(weights[..., None] * dx, 1, 2) @ dy
+    dx, dy = x - x.mean(axis=0), y - y.mean(axis=0)
+    dxy = (dx[:, :, None] * dy[:, None, :]).reshape(len(x), -1)
+    parts = (np.ones((len(x), 1)), dx, dy, dx * dx, dy * dy, dxy)
+    moments = np.hstack(parts)
+    by_prompt = np.zeros((counts.shape[1], moments.shape[1]))
+    np.add.at(by_prompt, prompts, moments)
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    n, sx, sy, sxx, syy, sxy = np.split(counts @ by_prompt, ends, axis=1)
+    var_x, flat_x = _spread(x, n, sx, sxx)
+    var_y, flat_y = _spread(y, n, sy, syy)
+    cov = sxy.reshape(len(counts), dx.shape[1], -1) - (sx / n)[:, :, None] * sy[:, None, :]
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = np.clip(sxy / np.sqrt(sxx[:, :, None] * syy[:, None, :]), -1, 1)
+        r = np.clip(cov / np.sqrt(var_x[:, :, None] * var_y[:, None, :]), -1, 1)
     return np.where(flat_x[:, :, None] | flat_y[:, None, :], np.nan, r)
 
 
 def _spread(
-    values: Floats, weights: Floats, total: Floats
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return distances from the mean (b, n, c), sums of their squares (b, c), if they are 0."""
-    each = np.broadcast_to(values, (len(weights), *values.shape[-2:]))
-    centred = each - (np.einsum("bn,bnc->bc", weights, each) / total)[:, None]
-    squares = np.einsum("bn,bnc->bc", weights, centred**2)
-    tiny = (64 * np.finfo(np.float64).eps) ** 2 * total
-    return centred, squares, squares <= tiny * np.square(values).max(axis=-2)
+    values: Floats, n: Floats, sums: Floats, squares: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return sums of squared distances from the weighted mean, (b, c), and if they are 0."""
+    spread = squares - sums * sums / n
+    # Rounding leaves constants a remainder: compare with what was subtracted, and the data's scale.
+    eps = 64 * np.finfo(np.float64).eps
+    tiny = np.maximum(eps * squares, eps**2 * n * np.square(values).max(axis=0))
+    return spread, spread <= tiny
+
+
+def _cross_spearman(x: Floats, y: Floats, prompts: NDArray[np.intp], counts: Floats) -> Floats:
+    """Return rho of all pairs of columns, shape (b, d, r), equal to :func:`weighted_spearman`.
+
+    Resamples lie side by side in memory, in blocks that stay in the processor's cache. Midranks are
+    halves of whole numbers, so that all sums are exact.
+    """
+    found = np.empty((len(counts), x.shape[1], y.shape[1]))
+    groups_x, groups_y = ([_groups(column) for column in side.T] for side in (x, y))
+    for start in range(0, len(counts), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        weights = np.ascontiguousarray(counts[block].T)[prompts]
+        n = weights.sum(axis=0)
+        middle = n * np.square((n + 1) / 2)
+        ranks_y = [_block_midranks(groups, weights) for groups in groups_y]
+        syy = [np.einsum("nb,nb,nb->b", weights, r, r) - middle for r in ranks_y]
+        for i, groups in enumerate(groups_x):
+            ranks = _block_midranks(groups, weights)
+            weighed = weights * ranks
+            sxx = np.einsum("nb,nb->b", weighed, ranks) - middle
+            for j, others in enumerate(ranks_y):
+                spread = sxx * syy[j]
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    rho = (np.einsum("nb,nb->b", weighed, others) - middle) / np.sqrt(spread)
+                found[block, i, j] = np.where(spread > 0, np.clip(rho, -1, 1), np.nan)
+    return found
+
+
+_BLOCK = 128
+_CROSSED = {"pearson": _cross_pearson, "spearman": _cross_spearman}
+_Groups = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+
+
+def _groups(values: Floats) -> _Groups:
+    """Return the ascending order, where in it equal values begin, and the group of each value."""
+    order = np.argsort(values, kind="stable")
+    _, starts = np.unique(values[order], return_index=True)
+    _, group = np.unique(values, return_inverse=True)
+    return order, starts, group
+
+
+def _block_midranks(groups: _Groups, weights: Floats) -> Floats:
+    """Return the midrank of each value, shape (n, b), under weights of that shape."""
+    order, starts, group = groups
+    sizes = np.add.reduceat(weights[order], starts, axis=0)
+    return np.asarray((np.cumsum(sizes, axis=0) - (sizes - 1) / 2)[group])
 
 
 def pearson_difference(
