@@ -3,8 +3,10 @@
 A dimension that a live network pays by is worth its weight only if it orders outputs as their
 reference quality does. The audit of multi-dimensional scoring (arXiv 2603.04028) looks at the
 correlation of each dimension per task; intervals over prompts and the rule of :func:`verdict` are
-ours. Choose by the calibration split and report the test split: a verdict on the outputs that it
-was chosen by is too good.
+ours. A verdict hangs on the ends of an interval, and a calibration split may hold few prompts, so
+these are expanded percentile intervals (:func:`poq.metrics.bootstrap.expanded`). Choose by the
+calibration split and report the test split: a verdict on the outputs that it was chosen by is too
+good.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from poq.metrics.bootstrap import Estimate, interval
+from poq.metrics.bootstrap import Estimate, expanded, interval
 from poq.metrics.correlation import cross_correlations
 from poq.streams import stream
 
@@ -170,10 +172,11 @@ def _pairs(
                 methods=methods, resamples=resamples, rng=stream(seed, *purpose),
             )  # fmt: skip
             n_prompts = common["prompt_id"].n_unique()
+            coverage = expanded(confidence, n_prompts)
             for i, x in enumerate(xs):
                 for j, y in enumerate(ys):
                     estimates = {
-                        method: interval(float(r[0, i, j]), r[1:, i, j], confidence)
+                        method: interval(float(r[0, i, j]), r[1:, i, j], coverage)
                         for method, r in found.items()
                     }
                     yield _Pair(x, y, len(common), n_prompts, estimates)
