@@ -31,7 +31,9 @@ include: "workflow/rules/costs.smk"  # profile_node, profile_evaluator, normaliz
 include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes
 include: "workflow/rules/analysis.smk"  # find_front, study_rewards, compare_findings
 include: "workflow/rules/figures.smk"  # plot_figure
-include: "workflow/rules/robustness.smk"  # study_robustness, trace_trust, recommend_rules, contrast_attacks, log_rounds
+include: "workflow/rules/robustness.smk"  # study_robustness, trace_trust, recommend_rules, contrast_attacks, study_drop_in, log_rounds
+include: "workflow/rules/dimensions.smk"  # compare_outputs, measure_dimensions, audit_dimensions
+include: "workflow/rules/calibrate.smk"  # calibrate_composites
 include: "workflow/rules/summary.smk"  # record_config, summarize_run
 
 
@@ -50,5 +52,16 @@ rule all:
         ],
         table("trust_trajectories"),
         table("recommendations"),
-        expand(figure("{figure}"), figure=figures.names(), allow_missing=True),
+        [
+            table(name)
+            for name in (
+                "dimension_audit",
+                "dimension_redundancy",
+                "composites",
+                "calibration",
+                "drop_in",
+            )
+            if has(name)
+        ],
+        [figure(name) for name in FIGURES],
         results("summary.txt"),

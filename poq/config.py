@@ -14,17 +14,21 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from poq import kinds
+from poq.calibration.settings import CalibrationSettings
+from poq.dimensions.base import ScoredSettings
 from poq.errors import PoqError
 from poq.evaluators import cross_encoder
+from poq.evaluators.base import FixedScale
 from poq.generation.base import OutputLimits, ServingSettings
-from poq.names import Name
+from poq.names import ColumnName, Name
 from poq.rewards import RewardSettings, RewardStudySettings
-from poq.schema import JUDGE
+from poq.schema import JUDGE, TABLES
 from poq.settings import Settings
 from poq.simulation.settings import RobustnessSettings
 from poq.training.settings import TrainedModelSettings
 
 if TYPE_CHECKING:
+    from poq.dimensions.base import DimensionSettings
     from poq.evaluators.base import EvaluatorSettings
 
     PromptSource: TypeAlias = Any
@@ -32,18 +36,21 @@ if TYPE_CHECKING:
     InferenceNode: TypeAlias = Any
     ConsensusRule: TypeAlias = Any
     Evaluator: TypeAlias = EvaluatorSettings
+    Dimension: TypeAlias = DimensionSettings
 else:
     PromptSource = kinds.union("poq.corpus")
     ModelSource = kinds.union("poq.models")
     InferenceNode = kinds.union("poq.generation")
     Evaluator = kinds.union("poq.evaluators")
     ConsensusRule = kinds.union("poq.consensus")
+    Dimension = kinds.union("poq.dimensions")
 
 TaskName = Literal["qa", "summarization"]
 Reference = Literal["token_f1", "exact_match", "rouge1", "rouge2", "rougeL"]
 _PATTERNS = {
     r"^[a-z0-9][a-z0-9._-]*$": "lower-case letters, digits, '.', '_' and '-', "
     "the first a letter or digit",
+    r"^[a-z][a-z0-9_]*$": "lower-case letters, digits and '_', the first a letter",
     r"^[0-9a-f]{64}$": "64 hexadecimal digits",
     r"^https?://[^@]+$": "a URL that begins with http:// or https:// and holds no password",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
@@ -143,6 +150,10 @@ class Config(Settings):
     reward_study: RewardStudySettings = RewardStudySettings()
     simulation: SimulationSettings
     robustness: RobustnessSettings = RobustnessSettings()
+    dimensions: dict[ColumnName, Dimension] = Field(
+        {}, description="Quality dimensions by name; none of their study without them."
+    )
+    calibration: CalibrationSettings = CalibrationSettings()
 
     @model_validator(mode="after")
     def _references(self) -> Config:
@@ -175,6 +186,7 @@ class Config(Settings):
                 f"expected at most the number of evaluators in the pool, {len(pool)}"
             )
         problems += self._robustness()
+        problems += self._dimensions()
         judges = self._judges()
         if self.scoring.judge is not None and self.scoring.judge not in judges:
             problems.append(_unknown("scoring.judge", self.scoring.judge, judges))
@@ -226,6 +238,49 @@ class Config(Settings):
                 key = f"robustness.grids.{name}.beneficiary"
                 yield _unknown(key, grid.beneficiary, self.inference_nodes)
 
+    def _dimensions(self) -> Iterator[str]:
+        """Check the names of dimensions, and that their evaluators can say what they are for."""
+        keys = [column.name for column in TABLES["dimensions"].columns]
+        for name, dimension in self.dimensions.items():
+            if name in keys:
+                yield f"dimensions.{name}: found a name of table `dimensions`; expected another"
+            key = f"dimensions.{name}.evaluators"
+            names = dimension.scored_by()
+            if len(set(names)) < len(names):
+                yield f"{key}: found {list(names)}; expected no name twice"
+            if unknown := [found for found in names if found not in self.evaluators]:
+                yield from (_unknown(key, found, self.evaluators) for found in unknown)
+            elif isinstance(dimension, ScoredSettings):
+                seen = {found: self.evaluators[found].compares_with for found in names}
+                for found, target in seen.items():
+                    if target not in dimension.targets:
+                        yield (
+                            f"{key}: found {found!r}, which compares with {target}; expected one "
+                            f"that compares with {' or '.join(dimension.targets)}"
+                        )
+                if not dimension.mixed and len({t == "reference" for t in seen.values()}) > 1:
+                    yield (
+                        f"{key}: found {list(names)}, of which some compare with the reference; "
+                        "expected all or none"
+                    )
+            if (similarity := dimension.compared_by()) is not None:
+                yield from self._similarity(f"dimensions.{name}.similarity", similarity)
+
+    def _similarity(self, key: str, name: str) -> Iterator[str]:
+        """Check that an evaluator can compare two outputs with each other."""
+        able = {
+            found: entry
+            for found, entry in self.evaluators.items()
+            if entry.compares_outputs and isinstance(entry.scale, FixedScale)
+        }
+        if name not in self.evaluators:
+            yield _unknown(key, name, able)
+        elif name not in able:
+            yield (
+                f"{key}: found {name!r}; expected a bi_encoder, static_embedding or lexical "
+                "evaluator with a fixed scale, which maps raw similarity to [0, 1]"
+            )
+
     def _judges(self) -> dict[str, Evaluator]:
         return {n: e for n, e in self.evaluators.items() if e.architecture == JUDGE}
 
@@ -236,6 +291,25 @@ class Config(Settings):
     def is_live(self, evaluator: str) -> bool:
         """Return whether an evaluator can score in a live network, where no reference exists."""
         return self.evaluators[evaluator].compares_with != "reference"
+
+    def reference_based(self) -> dict[str, bool]:
+        """Return which dimensions see the reference of the output that they are of.
+
+        Those of which an evaluator compares with it. Similarities see outputs alone, and a model
+        prior the references of other prompts: both exist in a live network.
+        """
+        return {
+            name: any(not self.is_live(found) for found in dimension.scored_by())
+            for name, dimension in self.dimensions.items()
+        }
+
+    def scored_by(self) -> list[str]:
+        """Return the evaluators whose scores some dimension is made of."""
+        return sorted({name for entry in self.dimensions.values() for name in entry.scored_by()})
+
+    def compared_by(self) -> list[str]:
+        """Return the evaluators by which some dimension compares outputs with each other."""
+        return sorted({n for entry in self.dimensions.values() if (n := entry.compared_by())})
 
     def architectures(self) -> dict[str, str]:
         """Return how each evaluator is built; those that this run trains are a kind of their own.

@@ -22,6 +22,11 @@ ROBUSTNESS_METRICS = (
     "half_saturated", "saturated", "profit",
 )  # fmt: skip
 """Statistics of a simulated cell: see ``poq.simulation.statistics.replications``."""
+MULTI_DIMENSIONAL = (
+    "similarities", "dimensions", "dimension_audit", "dimension_redundancy", "composites",
+    "weights", "calibration", "drop_in",
+)  # fmt: skip
+"""Tables that a run without dimensions does not have."""
 JUDGE = "judge"
 """Architecture of evaluators whose scores may be a reference for others, and that reference."""
 STRING, FLOAT, INT, BOOL = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
@@ -677,16 +682,17 @@ _TABLES = [
             _count("n_prompts", "prompts"),
             *_estimate("pearson", "Pearson's r with reference quality", -1, 1),
             *_estimate("spearman", "Spearman's rho", -1, 1),
+            *_estimate("over_default", "r less that of the default composite of the same signals, "
+                       "on the same resamples", -2, 2),
             Column("best_single", STRING, "single evaluator of greatest r on the calibration split",
                    nullable=True),
-            *_estimate("over_single", "r less that of the best single evaluator, on the same "
-                       "resamples", -2, 2),
+            *_estimate("over_single", "r less that of the best single evaluator, likewise", -2, 2),
             Column("best_consensus", STRING, "consensus rule of greatest r on the calibration "
                    "split", nullable=True),
             *_estimate("over_consensus", "r less that of the best consensus, likewise", -2, 2),
-            *_estimate("optimism", "r of the same variant if fitted on these very outputs, less "
-                       "its own r: what choosing on the split that one reports would add; null on "
-                       "the calibration split", -2, 2),
+            *_estimate("optimism", "r of the same choice (of weights, of the best evaluator or "
+                       "consensus) if made on these very outputs, less the r of this one; null on "
+                       "the calibration split and where nothing is chosen", -2, 2),
         ],
     ),
     Table(

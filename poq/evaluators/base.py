@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,9 @@ Scale = Annotated[FixedScale | FittedScale, Field(discriminator="method")]
 
 class EvaluatorSettings(Settings):
     """Settings that every evaluator kind has."""
+
+    compares_outputs: ClassVar[bool] = False
+    """The scorer can compare two outputs with each other."""
 
     compares_with: Target = Field(
         description="What the output is compared with; 'reference' has no place in a live network."

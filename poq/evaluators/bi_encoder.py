@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class Settings(EncoderSettings):
     """Cosine of the embeddings of a sentence-transformers folder."""
 
+    compares_outputs: ClassVar[bool] = True
     kind: Literal["bi_encoder"]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from poq.metrics.squad import normalized_tokens
 class Settings(EvaluatorSettings):
     """Lexical overlap; needs no model."""
 
+    compares_outputs: ClassVar[bool] = True
     kind: Literal["lexical"]
 
 

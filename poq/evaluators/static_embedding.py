@@ -8,7 +8,7 @@ one safetensors file with a single two-dimensional tensor (tokens x dimensions).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from poq.errors import PoqError
 from poq.evaluators.base import EncoderSettings, Scorer
@@ -18,6 +18,7 @@ from poq.evaluators.bi_encoder import cosine_scorer
 class Settings(EncoderSettings):
     """Cosine of mean static token vectors."""
 
+    compares_outputs: ClassVar[bool] = True
     kind: Literal["static_embedding"]
 
 

@@ -67,6 +67,26 @@ def interval(value: float, replicates: NDArray[np.float64], confidence: float) -
     return Estimate(value, float(low), float(high))
 
 
+def expanded(confidence: float, n_prompts: int) -> float:
+    """Return the coverage to ask a percentile interval for, so that few prompts get the one meant.
+
+    With few prompts a percentile interval is too narrow: its tails are widened to those of
+    Student's t and of the unbiased variance (Hesterberg, 2015, "What Teachers Should Know About
+    the Bootstrap", the expanded percentile interval).
+    At 0.95: 0.992 for 7 prompts, 0.971 for 17, 0.954 for 100.
+
+    Args:
+        confidence: coverage that is meant, in (0, 1).
+        n_prompts: number of prompts that are resampled; fewer than two change nothing.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    if n_prompts < 2:
+        return confidence
+    t = stdtrit(n_prompts - 1, (1 + confidence) / 2)
+    return float(1 - 2 * ndtr(-t * np.sqrt(n_prompts / (n_prompts - 1))))
+
+
 def mean_estimate(
     values: ArrayLike,
     prompts: ArrayLike,

@@ -7,7 +7,7 @@ Undefined correlations (fewer than two rows, a constant variable) are NaN, never
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,11 +75,7 @@ def weighted_kendall(
 
 def _midranks(values: Floats, weights: Floats) -> Floats:
     """Return the midrank of each value in each weighted sample, shape (b, n)."""
-    _, group = np.unique(values, return_inverse=True)
-    sizes = np.zeros((len(weights), group.max() + 1))
-    np.add.at(sizes.T, group, weights.T)
-    ranks = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
-    return np.asarray(ranks[:, group])
+    return _block_midranks(_groups(values), weights.T).T
 
 
 METHODS: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {
@@ -139,6 +135,132 @@ def correlations(
         name: interval(float(method(xs, ys, once)[0]), replicates[name], confidence)
         for name, method in METHODS.items()
     }
+
+
+def cross_correlations(
+    xs: ArrayLike,
+    ys: ArrayLike,
+    prompts: ArrayLike,
+    *,
+    methods: Sequence[str] = ("pearson", "spearman"),
+    resamples: int,
+    rng: np.random.Generator,
+) -> dict[str, Floats]:
+    """Return correlations of every column of xs with every column of ys, on shared resamples.
+
+    For many variables over the same rows, where :func:`correlations` would draw and rank anew for
+    every pair. :func:`poq.metrics.bootstrap.interval` turns a pair's replicates into its estimate.
+
+    Args:
+        xs: shape (n, d), finite.
+        ys: shape (n, r), finite.
+        prompts: the prompt of each row, shape (n,).
+        methods: of :data:`METHODS`, "pearson" and "spearman".
+        resamples: number of bootstrap resamples, of prompts.
+        rng: the only source of randomness.
+
+    Returns:
+        Method name -> shape (1 + resamples, d, r): the value, then its replicates. NaN for fewer
+        than two rows or a constant variable; replicates are NaN for one prompt.
+
+    Raises:
+        ValueError: the lengths differ or a value is not finite.
+    """
+    x, y = np.asarray(xs, dtype=np.float64), np.asarray(ys, dtype=np.float64)
+    labels, index = np.unique(np.asarray(prompts), return_inverse=True)
+    if not len(x) == len(y) == len(index):
+        raise ValueError(f"lengths differ: {len(x)} x, {len(y)} y, {len(index)} prompts")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("correlations need finite values; found NaN or infinity")
+    shape = (1 + resamples, x.shape[1], y.shape[1])
+    found = {method: np.full(shape, np.nan) for method in methods}
+    if len(x) < 2:
+        return found
+    counts = np.ones((1, len(labels)))
+    if len(labels) > 1:
+        counts = np.vstack([counts, prompt_counts(len(labels), resamples, rng)])
+    for method in methods:
+        found[method][: len(counts)] = _CROSSED[method](x, y, index, counts)
+    return found
+
+
+def _cross_pearson(x: Floats, y: Floats, prompts: NDArray[np.intp], counts: Floats) -> Floats:
+    """Return r of all pairs of columns, shape (b, d, r), from the moments of each prompt.
+
+    What :func:`weighted_pearson` gives up to rounding, in a time that hardly grows with n.
+    """
+    dx, dy = x - x.mean(axis=0), y - y.mean(axis=0)
+    dxy = (dx[:, :, None] * dy[:, None, :]).reshape(len(x), -1)
+    parts = (np.ones((len(x), 1)), dx, dy, dx * dx, dy * dy, dxy)
+    moments = np.hstack(parts)
+    by_prompt = np.zeros((counts.shape[1], moments.shape[1]))
+    np.add.at(by_prompt, prompts, moments)
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    n, sx, sy, sxx, syy, sxy = np.split(counts @ by_prompt, ends, axis=1)
+    var_x, flat_x = _spread(x, n, sx, sxx)
+    var_y, flat_y = _spread(y, n, sy, syy)
+    cov = sxy.reshape(len(counts), dx.shape[1], -1) - (sx / n)[:, :, None] * sy[:, None, :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = np.clip(cov / np.sqrt(var_x[:, :, None] * var_y[:, None, :]), -1, 1)
+    return np.where(flat_x[:, :, None] | flat_y[:, None, :], np.nan, r)
+
+
+def _spread(
+    values: Floats, n: Floats, sums: Floats, squares: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return sums of squared distances from the weighted mean, (b, c), and if they are 0."""
+    spread = squares - sums * sums / n
+    # Rounding leaves constants a remainder: compare with what was subtracted, and the data's scale.
+    eps = 64 * np.finfo(np.float64).eps
+    tiny = np.maximum(eps * squares, eps**2 * n * np.square(values).max(axis=0))
+    return spread, spread <= tiny
+
+
+def _cross_spearman(x: Floats, y: Floats, prompts: NDArray[np.intp], counts: Floats) -> Floats:
+    """Return rho of all pairs of columns, shape (b, d, r), equal to :func:`weighted_spearman`.
+
+    Resamples lie side by side in memory, in blocks that stay in the processor's cache. Midranks are
+    halves of whole numbers, so that all sums are exact.
+    """
+    found = np.empty((len(counts), x.shape[1], y.shape[1]))
+    groups_x, groups_y = ([_groups(column) for column in side.T] for side in (x, y))
+    for start in range(0, len(counts), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        weights = np.ascontiguousarray(counts[block].T)[prompts]
+        n = weights.sum(axis=0)
+        middle = n * np.square((n + 1) / 2)
+        ranks_y = [_block_midranks(groups, weights) for groups in groups_y]
+        syy = [np.einsum("nb,nb,nb->b", weights, r, r) - middle for r in ranks_y]
+        for i, groups in enumerate(groups_x):
+            ranks = _block_midranks(groups, weights)
+            weighed = weights * ranks
+            sxx = np.einsum("nb,nb->b", weighed, ranks) - middle
+            for j, others in enumerate(ranks_y):
+                spread = sxx * syy[j]
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    rho = (np.einsum("nb,nb->b", weighed, others) - middle) / np.sqrt(spread)
+                found[block, i, j] = np.where(spread > 0, np.clip(rho, -1, 1), np.nan)
+    return found
+
+
+_BLOCK = 128
+_CROSSED = {"pearson": _cross_pearson, "spearman": _cross_spearman}
+_Groups = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+
+
+def _groups(values: Floats) -> _Groups:
+    """Return the ascending order, where in it equal values begin, and the group of each value."""
+    order = np.argsort(values, kind="stable")
+    _, starts = np.unique(values[order], return_index=True)
+    _, group = np.unique(values, return_inverse=True)
+    return order, starts, group
+
+
+def _block_midranks(groups: _Groups, weights: Floats) -> Floats:
+    """Return the midrank of each value, shape (n, b), under weights of that shape."""
+    order, starts, group = groups
+    sizes = np.add.reduceat(weights[order], starts, axis=0)
+    return np.asarray((np.cumsum(sizes, axis=0) - (sizes - 1) / 2)[group])
 
 
 def pearson_difference(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from poq import calibration
 from poq import config as configuration
 from poq import errors, figures, findings, kinds, provenance, resources, schema
 
@@ -48,6 +49,11 @@ def table(name, **wildcards):
     for key, value in wildcards.items():
         path = path.replace(f"<{key}>", value)
     return results(path.replace("<", "{").replace(">", "}"))
+
+
+def has(name):
+    """Tell whether a run has a table: without dimensions, none of multi-dimensional quality."""
+    return bool(cfg.dimensions) or name not in schema.MULTI_DIMENSIONAL
 
 
 def all_outputs(wildcards=None):
@@ -133,6 +139,7 @@ def dump(settings):
     return settings.model_dump(mode="json")
 
 
+FIGURES = [name for name in figures.names() if all(map(has, figures.load(name).TABLES))]
 BOOTSTRAP = dump(cfg.bootstrap)
 TEMPLATES = [resource(task.template) for task in cfg.tasks.values()]
 EXAMPLES = [resource(task.worked_example) for task in cfg.tasks.values()]

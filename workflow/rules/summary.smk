@@ -30,7 +30,7 @@ rule summarize_run:
         scores=all_of_evaluators("scores"),
         # What the summary does not read, but comes before it: it marks the end of a run.
         config=results("config.yaml"),
-        figures=expand(figure("{figure}"), figure=figures.names()),
+        figures=[figure(name) for name in FIGURES],
     output:
         text=results("summary.txt"),
         html=report(results("summary.html"), category="Summary"),
