@@ -192,7 +192,7 @@ def cross_correlations(
                 _stacked_midranks(side, weights) if method == "spearman" else side
                 for side in (x, y)
             )
-            found[method][start : start + step] = _cross_pearson(left, right, weights)
+            found[method][start : start + len(weights)] = _cross_pearson(left, right, weights)
     return found
 
 
