@@ -26,6 +26,8 @@ LOADED_BY_KIND = {
     "profile_evaluator": ["poq.evaluators"],
     "simulate_rounds": ["poq.consensus"],
     "plot_figure": ["poq.figures"],
+    "compare_outputs": ["poq.evaluators"],
+    "measure_dimensions": ["poq.dimensions"],
     "compare_findings": ["poq.findings"],
 }
 

@@ -11,6 +11,7 @@ NAMES = [
     "alignment_curves",
     "attack_heatmap",
     "attacker_profit",
+    "dimension_audit",
     "evaluator_architecture",
     "evaluator_reliability",
     "evaluator_rewards",
