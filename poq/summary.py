@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
+from poq.calibration.rungs import rungs, standing
 from poq.schema import REFERENCE_METRICS
 
 
@@ -16,8 +17,8 @@ def summarize(
     """Return the summary of a run as text.
 
     Args:
-        tables: ``rewards``, ``quality``, ``reliability``, ``recommendations``, ``findings`` and
-            ``scores`` of all evaluators.
+        tables: ``rewards``, ``quality``, ``reliability``, ``recommendations``, ``findings``,
+            ``scores`` of all evaluators, and ``calibration`` if the run has dimensions.
         references: the reference quality chosen for each task.
         confidence: coverage of the intervals, in (0, 1).
     """
@@ -28,6 +29,7 @@ def summarize(
         *_quality(tables["quality"], references),
         *_reliability(tables["reliability"], references),
         *_missing(tables["scores"]),
+        *_ladder(tables.get("calibration")),
         *_recommendations(tables["recommendations"]),
         *_findings(tables["findings"]),
     ]
@@ -64,6 +66,28 @@ def _reliability(reliability: pl.DataFrame, references: Mapping[str, str]) -> It
             size = f"n = {row['n']} outputs of {row['n_prompts']} prompts"
             against = f"compares with {row['compares_with']}"
             yield f"  {row['evaluator']:<22} {_estimate(row, 'pearson')}   {size}, {against}"
+
+
+def _ladder(calibration: pl.DataFrame | None) -> Iterator[str]:
+    """Yield the default and the calibrated composites and what was best besides, pooled."""
+    if calibration is None:
+        return
+    pooled = rungs(calibration).filter((pl.col("task") == "pooled") & (pl.col("role") != "ablation"))
+    for (signals,), rows in pooled.group_by("signals", maintain_order=True):
+        first = rows.row(0, named=True)
+        yield (
+            f"\nComposites, Pearson's r with {first['reference']}, pooled, {signals} signals "
+            f"(n = {first['n']} outputs of {first['n_prompts']} prompts)"
+        )
+        for row in rows.to_dicts():
+            if row["role"] in ("single", "consensus"):
+                said = row["variant"].partition(":")[2]
+            else:
+                said = ", ".join(
+                    f"{standing(row[f'over_{name}_low'], row[f'over_{name}_high'])} the best {what}"
+                    for name, what in (("single", "single evaluator"), ("consensus", "consensus"))
+                )
+            yield f"  {row['rung']:<22} {_estimate(row, 'pearson')}   {said}"
 
 
 def _recommendations(recommendations: pl.DataFrame) -> Iterator[str]:

@@ -34,7 +34,9 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
     own = pl.when(pl.col("task") == "pooled").then(pl.lit("pooled")).otherwise(pl.lit("task"))
     fitted = pl.col("role") == "default"
     shown = ladder.filter(fitted | (pl.col("scope") == own)).select(
-        "task", "signals", "variant", "reference", "n", "n_prompts", "scope",
+        "task", "signals", "variant", "reference", "scope",
+        # A composite without any weight has no outputs of its own.
+        pl.col("n", "n_prompts").max().over("task", "signals"),
         weighed=pl.when(fitted).then(pl.lit("pooled")).otherwise("task"),
     )  # fmt: skip
     weights = tables["weights"].rename({"task": "weighed"})

@@ -17,7 +17,7 @@ reason says "undecided". An interval too wide to tell the finding from its denia
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -137,8 +137,9 @@ class NotMeasured(Exception):  # noqa: N818
 class Evidence:
     """What findings are measured on.
 
-    ``tables`` maps names of tables to their frames, ``judge`` is the evaluator that is a reference
-    for the others, ``weights`` are alpha and beta; the rest are the settings of the bootstrap.
+    ``tables`` maps names of the tables that the run has to their frames, ``judge`` is the evaluator
+    that is a reference for the others, ``weights`` are alpha and beta, ``dimensions`` maps quality
+    dimensions to their kinds; the rest are the settings of the bootstrap.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -147,6 +148,7 @@ class Evidence:
     resamples: int
     confidence: float
     seed: int
+    dimensions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bootstrap(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 
 def finding_tables(wildcards):
     """Return the tables that findings are measured on."""
-    return {name: all_of(name) for name in findings.tables()}
+    return {name: all_of(name) for name in findings.tables() if has(name)}
 
 
 rule find_front:
@@ -75,6 +75,7 @@ rule compare_findings:
         settings={
             "judge": cfg.judge(),
             "reward": dump(cfg.reward),
+            "dimensions": {name: entry.kind for name, entry in cfg.dimensions.items()},
             "bootstrap": BOOTSTRAP,
         },
         seed=cfg.seed,

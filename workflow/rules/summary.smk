@@ -27,6 +27,7 @@ rule summarize_run:
         reliability=table("reliability"),
         recommendations=table("recommendations"),
         findings=table("findings"),
+        calibration=table("calibration") if has("calibration") else [],
         scores=all_of_evaluators("scores"),
         # What the summary does not read, but comes before it: it marks the end of a run.
         config=results("config.yaml"),

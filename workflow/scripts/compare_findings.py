@@ -10,7 +10,9 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings = snakemake.params.settings
-    read = {name: snakemake.input.get(name) for name in findings.tables()}
+    # A run without dimensions lacks some of the tables.
+    found = {name: snakemake.input.get(name) for name in findings.tables()}
+    read = {name: paths for name, paths in found.items() if paths is not None}
     evidence = Evidence(
         {
             name: tables.read(name, *([paths] if isinstance(paths, str) else paths))
@@ -18,6 +20,7 @@ with stage(snakemake.log[0]):
         },
         judge=settings["judge"],
         weights=RewardSettings.model_validate(settings["reward"]),
+        dimensions=settings["dimensions"],
         seed=snakemake.params.seed,
         **settings["bootstrap"],
     )

@@ -10,6 +10,8 @@ from poq.summary import summarize
 with stage(snakemake.log[0]):
     names = ("rewards", "quality", "reliability", "recommendations", "findings")
     frames = {name: tables.read(name, snakemake.input[name]) for name in names}
+    if snakemake.input.calibration:
+        frames["calibration"] = tables.read("calibration", snakemake.input.calibration)
     frames["scores"] = tables.read("scores", *snakemake.input.scores)
     text = summarize(frames, snakemake.params.references, snakemake.params.confidence)
     Path(snakemake.output.text).write_text(text, encoding="utf-8")
