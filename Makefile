@@ -36,8 +36,9 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 
+# A module of tests is run by one worker: its tests share what they set up.
 unit: $(READY)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope $(ARGS)
 
 bench-generation: $(READY)
 	$(BIN)/python -m benchmarks.generation --config $(CONFIG) $(ARGS)
