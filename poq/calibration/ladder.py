@@ -296,7 +296,13 @@ def _ladder(
     fitted = [variant for variant in variants if variant.refitted is not None]
     both = {v.key: v.values for v in fitted} | {f"{v.key}+": v.refitted for v in fitted}
     refitted = _correlate(outputs, task, "test", both, settings)
-    best = {split: _best(variants, found) for split, found in correlated.items()}
+    # Both splits choose among those that the calibration split knows.
+    known = [
+        variant
+        for variant in variants
+        if np.isfinite(correlated["calibration"].estimate(variant.key).value)
+    ]
+    best = {split: _best(known, found) for split, found in correlated.items()}
     for variant in variants:
         chosen_by = {role: best["calibration"].get((variant.signals, role)) for role in _CHOSEN}
         for split, found in correlated.items():

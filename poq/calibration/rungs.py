@@ -31,9 +31,7 @@ def rungs(calibration: pl.DataFrame) -> pl.DataFrame:
     ]
     composites = pl.col("role").is_in(ROLES[:3])
     keys = [*COMPOSITE_KEY, "task"]
-    before = calibration.filter(pl.col("split") == "calibration").select(
-        *keys, in_sample="pearson"
-    )
+    before = calibration.filter(pl.col("split") == "calibration").select(*keys, in_sample="pearson")
     ends = [f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")]
     return (
         calibration.filter(pl.col("split") == "test")
