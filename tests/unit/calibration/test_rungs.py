@@ -12,7 +12,7 @@ from tests.conftest import Frames
         (-0.2, -0.01, "falls short of"),
         (-0.1, 0.1, "matches"),
         (0.0, 0.0, "matches"),
-        (None, None, "undecided"),
+        (None, None, "undecided against"),
     ],
 )
 def test_standing(low: float | None, high: float | None, word: str) -> None:
