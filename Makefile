@@ -11,7 +11,7 @@ READY := $(VENV)/ready
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
 
-.PHONY: run resume test lint unit bench-generation bench-simulation images docs lock
+.PHONY: run resume test lint unit bench-generation bench-simulation bench-audit images docs lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -44,6 +44,9 @@ bench-generation: $(READY)
 
 bench-simulation: $(READY)
 	$(BIN)/python -m benchmarks.simulation $(ARGS)
+
+bench-audit: $(READY)
+	$(BIN)/python -m benchmarks.audit --run results/$(RUN) $(ARGS)
 
 # The pictures of the README, from the demo's run.
 IMAGES := inference_rewards evaluator_reliability attack_heatmap

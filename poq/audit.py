@@ -12,7 +12,7 @@ good.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from poq.metrics.bootstrap import Estimate, expanded, interval
 from poq.metrics.correlation import cross_correlations
+from poq.schema import TABLES
 from poq.streams import stream
 
 KEYS = ("prompt_id", "model", "task", "split")
@@ -92,7 +93,7 @@ def audit(
                     "verdict": verdict(pair.estimates["pearson"], minimum),
                 }
             )
-    return pl.DataFrame(rows, infer_schema_length=None)
+    return _table("dimension_audit", rows)
 
 
 def redundancy(
@@ -126,13 +127,17 @@ def redundancy(
         )
         if pair.left < pair.right
     ]  # fmt: skip
-    schema = {"dimension": pl.String, "other": pl.String, "task": pl.String}
-    return pl.DataFrame(rows or schema, infer_schema_length=None)
+    return _table("dimension_redundancy", rows)
 
 
 def values_of(frame: pl.DataFrame) -> list[str]:
     """Return the names of the columns that are no keys, in their order."""
     return [name for name in frame.columns if name not in KEYS]
+
+
+def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return rows in the types of their contract, which no row would show."""
+    return pl.DataFrame(rows, schema={c.name: c.dtype for c in TABLES[name].columns})
 
 
 class _Pair(NamedTuple):
@@ -147,8 +152,9 @@ class _Pair(NamedTuple):
 
 def _by_task(rows: pl.DataFrame) -> Iterator[tuple[tuple[str, str], pl.DataFrame]]:
     """Return the rows of each task, and of all, on each split, sorted by key."""
-    both = pl.concat([rows, rows.with_columns(task=pl.lit(POOLED))]).sort("prompt_id", "model")
-    for (task, split), group in both.group_by("task", "split", maintain_order=True):
+    both = pl.concat([rows, rows.with_columns(task=pl.lit(POOLED))])
+    ordered = both.sort(pl.col("task") == POOLED, "task", "split", "prompt_id", "model")
+    for (task, split), group in ordered.group_by("task", "split", maintain_order=True):
         yield (str(task), str(split)), group
 
 

@@ -20,14 +20,13 @@ from typing import ClassVar, Literal
 import polars as pl
 
 from poq.dimensions.base import Inputs, ScoredSettings, mean_scores
-from poq.evaluators.base import Target
 
 
 class Settings(ScoredSettings):
     """Mean score of evaluators that read the question."""
 
     kind: Literal["alignment"]
-    targets: ClassVar[tuple[Target, ...]] = ("question", "question+context", "question+evidence")
+    targets: ClassVar[tuple[str, ...]] = ("question", "question+context", "question+evidence")
 
 
 def measure(settings: Settings, inputs: Inputs) -> pl.DataFrame:

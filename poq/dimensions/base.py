@@ -9,7 +9,7 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from poq.evaluators.base import Target
+from poq.schema import COMPARES_WITH
 from poq.settings import Settings
 
 OUTPUT = ("prompt_id", "model")
@@ -38,8 +38,8 @@ class ScoredSettings(DimensionSettings):
     evaluators: tuple[str, ...] = Field(
         min_length=1, description="Names of evaluators, keys of `evaluators`."
     )
-    targets: ClassVar[tuple[Target, ...]]
-    """What the evaluators may compare the output with."""
+    targets: ClassVar[tuple[str, ...]] = COMPARES_WITH.values or ()
+    """What the evaluators may compare the output with; anything, unless a kind says otherwise."""
     mixed: ClassVar[bool] = False
     """Some evaluators may see the reference while others do not."""
 

@@ -12,13 +12,12 @@ Range [0, 1]. Null for fewer than two scores.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
 
 from poq.dimensions.base import OUTPUT, Inputs, ScoredSettings
-from poq.evaluators.base import Target
 
 LARGEST_SD = 5.0
 
@@ -30,7 +29,6 @@ class Settings(ScoredSettings):
     evaluators: tuple[str, ...] = Field(
         min_length=2, description="Names of two or more evaluators, keys of `evaluators`."
     )
-    targets: ClassVar[tuple[Target, ...]] = get_args(Target)
     mixed: ClassVar[bool] = True
 
 

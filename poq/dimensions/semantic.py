@@ -18,14 +18,13 @@ from typing import ClassVar, Literal
 import polars as pl
 
 from poq.dimensions.base import Inputs, ScoredSettings, mean_scores
-from poq.evaluators.base import Target
 
 
 class Settings(ScoredSettings):
     """Mean score of evaluators that compare with the reference, or with the context."""
 
     kind: Literal["semantic"]
-    targets: ClassVar[tuple[Target, ...]] = (
+    targets: ClassVar[tuple[str, ...]] = (
         "reference", "context", "question+context", "question+evidence",
     )  # fmt: skip
 

@@ -41,8 +41,8 @@ from poq.sentences import sentences
 
 GRAM = 3
 """Words of the n-grams behind repetition and echo; shorter texts are one n-gram."""
-NORM = (0.1, 0.9)
-"""Quantiles of word counts that the norm of a task lies between."""
+NORM: tuple[tuple[float, Literal["lower", "higher"]], ...] = ((0.1, "lower"), (0.9, "higher"))
+"""Quantiles of word counts that the norm of a task lies between, widened to counts that occur."""
 SIGNALS = (
     "format", "length", "repetition", "degeneration", "truncation", "echo", "emptiness",
 )  # fmt: skip
@@ -120,7 +120,7 @@ def norm(rows: pl.DataFrame) -> tuple[float, float] | None:
         )
     if counts.is_empty():
         return None
-    low, high = (counts.quantile(q, interpolation="linear") or 0.0 for q in NORM)
+    low, high = (counts.quantile(q, interpolation=end) or 0.0 for q, end in NORM)
     return low, high
 
 

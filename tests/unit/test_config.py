@@ -151,8 +151,8 @@ def change(demo_config: dict[str, Any]) -> Change:
         ),
         (
             "evaluators/trained-evidence/compares_with",
-            "context",
-            "evaluators.trained-evidence.compares_with: found 'context'; expected "
+            "question+context",
+            "evaluators.trained-evidence.compares_with: found 'question+context'; expected "
             "'question+evidence', as its model was trained",
         ),
         (
@@ -263,6 +263,71 @@ def change(demo_config: dict[str, Any]) -> Change:
             [],
             "simulation.evaluators: found []; expected at least 1 entry",
         ),
+        # dimensions
+        (
+            "dimensions/alignment/evaluators",
+            ["trained-evidence", "nobody"],
+            "dimensions.alignment.evaluators: found 'nobody'; expected one of {evaluators}",
+        ),
+        (
+            "dimensions/alignment/evaluators",
+            ["static-context"],
+            "dimensions.alignment.evaluators: found 'static-context', which compares with context; "
+            "expected one that compares with question or question+context or question+evidence",
+        ),
+        (
+            "dimensions/semantic_context/evaluators",
+            ["minilm-reference", "static-context"],
+            "dimensions.semantic_context.evaluators: found ['minilm-reference', "
+            "'static-context'], of which some compare with the reference; expected all or none",
+        ),
+        (
+            "dimensions/semantic_context/evaluators",
+            ["static-context", "static-context"],
+            "dimensions.semantic_context.evaluators: found ['static-context', "
+            "'static-context']; expected no name twice",
+        ),
+        (
+            "dimensions/certainty/similarity",
+            "nobody",
+            "dimensions.certainty.similarity: found 'nobody'; expected one of minilm-reference, "
+            "static-reference, lexical-context",
+        ),
+        (
+            "dimensions/certainty/similarity",
+            "static-context",  # its scale is fitted
+            "dimensions.certainty.similarity: found 'static-context'; expected a bi_encoder, "
+            "static_embedding or lexical evaluator with a fixed scale, which maps raw similarity "
+            "to [0, 1]",
+        ),
+        (
+            "dimensions/certainty/similarity",
+            "trained-evidence",
+            "dimensions.certainty.similarity: found 'trained-evidence'; expected a bi_encoder, "
+            "static_embedding or lexical evaluator with a fixed scale, which maps raw similarity "
+            "to [0, 1]",
+        ),
+        (
+            "dimensions/certainty/threshold",
+            0,
+            "dimensions.certainty.threshold: found 0; expected greater than 0",
+        ),
+        (
+            "dimensions/structure/weight",
+            -1,
+            "dimensions.structure.weight: found -1; expected greater than or equal to 0",
+        ),
+        (
+            "dimensions/split",
+            {"kind": "structure"},
+            "dimensions.split: found a name of table `dimensions`; expected another",
+        ),
+        (
+            "dimensions/a-b",
+            {"kind": "structure"},
+            "dimensions.a-b: found 'a-b'; expected lower-case letters, digits and '_', the first a "
+            "letter",
+        ),
         # the robustness study
         (
             "robustness/grids/paper/consensus",
@@ -333,6 +398,7 @@ def test_a_mistake_is_told_in_one_line(change: Change, path: str, value: Any, me
         ("inference_nodes/lead", "poq.generation"),
         ("evaluators/lexical-context", "poq.evaluators"),
         ("simulation/consensus", "poq.consensus"),
+        ("dimensions/structure", "poq.dimensions"),
     ],
 )
 def test_an_unknown_kind_is_told_with_the_known_ones(
@@ -382,6 +448,27 @@ def test_what_this_run_trains_is_an_architecture_of_its_own(change: Change) -> N
     found = config.load(change("seed", 1), "my.yaml").architectures()
     assert found["trained-evidence"] == "trained_cross_encoder"
     assert found["minilm-context"] == "bi_encoder"
+
+
+def test_dimensions_are_reference_based_by_their_evaluators(change: Change) -> None:
+    mixed = {"kind": "evaluator_agreement", "evaluators": ["static-context", "static-reference"]}
+    found = config.load(change("dimensions/mixed", mixed), "my.yaml").reference_based()
+    # A similarity reads outputs alone, whatever its evaluator compares with otherwise.
+    assert [name for name, based in found.items() if based] == ["semantic_reference", "mixed"]
+    assert found["node_agreement"] is False
+    assert found["model_prior"] is False
+
+
+def test_a_run_without_dimensions_names_no_evaluator(change: Change) -> None:
+    found = config.load(change("dimensions", ABSENT), "my.yaml")
+    assert (found.dimensions, found.reference_based()) == ({}, {})
+    assert (found.scored_by(), found.compared_by()) == ([], [])
+
+
+def test_evaluators_of_dimensions_are_named_once(change: Change) -> None:
+    found = config.load(change("seed", 1), "my.yaml")
+    assert found.compared_by() == ["static-reference"]
+    assert found.scored_by() == sorted(set(found.evaluators) - {"smollm2-judge"})
 
 
 def test_revisions_that_may_move_are_told(change: Change, tmp_path: Path) -> None:

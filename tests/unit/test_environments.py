@@ -27,6 +27,8 @@ LOADED_BY_KIND = {
     "simulate_rounds": ["poq.consensus"],
     "calibrate_composites": ["poq.calibration"],
     "plot_figure": ["poq.figures"],
+    "compare_outputs": ["poq.evaluators"],
+    "measure_dimensions": ["poq.dimensions"],
     "compare_findings": ["poq.findings"],
 }
 

@@ -116,6 +116,27 @@ def test_a_grid_is_simulated_on_both_splits(mini: Path) -> None:
     assert study["effective_evaluators"].n_unique() == 2
 
 
+def test_dimensions_are_measured_and_audited(mini: Path) -> None:
+    folder = mini / "results" / "mini"
+    dimensions = tables.read("dimensions", folder / "dimensions.parquet")
+    # 13 prompts x 3 nodes
+    assert len(dimensions) == 39
+    test = dimensions.filter(pl.col("split") == "test")
+    # Similarities and structure are always defined; a node's prior is one value a task.
+    for name in ("structure", "node_agreement", "certainty", "semantic_context", "cost_prior"):
+        assert dimensions[name].null_count() == 0
+    priors = test.group_by("model", "task").agg(pl.col("model_prior").n_unique())
+    assert priors["model_prior"].max() == 1
+    spread = test.group_by("prompt_id").agg(pl.col("certainty").n_unique())
+    assert spread["certainty"].max() == 1
+    audit = tables.read("dimension_audit", folder / "dimension_audit.parquet")
+    assert set(audit["split"]) == {"calibration", "test"}
+    based = audit.filter("reference_based")["dimension"].unique().to_list()
+    assert based == ["semantic_reference"]
+    # The model's looped or cut answers differ in form.
+    assert dimensions["structure"].n_unique() > 5
+
+
 def test_what_is_recommended_was_simulated(mini: Path) -> None:
     folder = mini / "results" / "mini" / "simulation"
     found = tables.read("recommendations", folder / "recommendations.parquet")

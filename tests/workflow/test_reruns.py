@@ -150,6 +150,46 @@ def test_new_trained_evaluator_trains_and_scores_alone(project: Path) -> None:
     assert not found & {"generate_outputs", "build_prompts", "profile_node", "measure_quality"}
 
 
+def test_new_dimensions_are_measured_and_audited_alone(project: Path) -> None:
+    values = yaml.safe_load((project / "config.yaml").read_text())
+    values["dimensions"] = {
+        "model_prior": {"kind": "model_prior"},
+        "structure": {"kind": "structure"},
+        "semantic": {"kind": "semantic", "evaluators": ["lexical-context"]},
+        "node_agreement": {"kind": "node_agreement", "similarity": "lexical-context"},
+    }
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    found = planned(project)
+    assert {"compare_outputs", "measure_dimensions", "audit_dimensions", "plot_figure"} <= found
+    assert not found & {"generate_outputs", "score_outputs", "estimate_reliability", "pay_nodes"}
+    audit = "results/modelless/dimension_audit.parquet"
+    result = run(project, "--cores", "1", audit, root=project)
+    assert result.returncode == 0, result.stdout
+    kept = tables.read("dimension_audit", project / audit)
+    assert set(values["dimensions"]) <= set(kept["dimension"])
+    # Its code is that of one dimension, so another's change leaves it.
+    edit(project / "poq/dimensions/certainty.py", "0.8, gt=0", "0.7, gt=0")
+    edit(project / "poq/dimensions/cost_prior.py", '1 - pl.col("cost")', 'pl.col("cost")')
+    assert "measure_dimensions" not in planned(project)
+    edit(project / "poq/dimensions/structure.py", "GRAM = 3", "GRAM = 4")
+    assert "measure_dimensions" in planned(project)
+    assert "compare_outputs" not in planned(project)
+
+
+def test_a_changed_weight_measures_no_dimension(project: Path) -> None:
+    values = yaml.safe_load((project / "config.yaml").read_text())
+    values["dimensions"] = {"structure": {"kind": "structure", "weight": 0.5}}
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    target = "results/modelless/dimensions.parquet"
+    assert run(project, "--cores", "1", target, root=project).returncode == 0
+    values["dimensions"]["structure"]["weight"] = 0.1
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    assert "measure_dimensions" not in planned(project)
+    values["dimensions"] = {"form": {"kind": "structure"}}
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    assert "measure_dimensions" in planned(project)
+
+
 def test_changed_attack_reruns_the_grids_that_name_it(project: Path) -> None:
     edit(project / "poq/attacks/sybil.py", "min(score + shift, 10.0)", "min(score + shift, 9.0)")
     assert planned(project) == set()

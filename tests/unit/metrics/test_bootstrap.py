@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from poq.metrics.bootstrap import Estimate, interval, mean_estimate, prompt_counts
+from poq.metrics.bootstrap import Estimate, expanded, interval, mean_estimate, prompt_counts
 
 nan = float("nan")
 
@@ -93,3 +93,20 @@ def test_intervals_cover_where_outputs_of_a_prompt_are_alike() -> None:
     # and take it for 1.25/180 = 0.0069: an interval 2.2 times too short, covering about 54 %.
     assert 165 <= covered["prompts"] <= 195
     assert covered["rows"] <= 140
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        # Student's t of 0.975 is 2.447 for 6 degrees of freedom, 2.120 for 16 (any table of it):
+        # 2.447 * sqrt(7 / 6) = 2.643 and 2.120 * sqrt(17 / 16) = 2.185, whose two normal tails
+        # are 0.0082 and 0.0289.
+        (7, 0.9918),
+        (17, 0.9711),
+        (100_000, 0.9500),
+        (1, 0.95),
+        (0, 0.95),
+    ],
+)
+def test_few_prompts_widen_the_tails(n: int, expected: float) -> None:
+    assert expanded(0.95, n) == pytest.approx(expected, abs=5e-5)

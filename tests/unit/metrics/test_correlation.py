@@ -3,10 +3,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from poq.metrics.bootstrap import Estimate
+from poq.metrics.bootstrap import Estimate, interval
 from poq.metrics.correlation import (
     METHODS,
     correlations,
+    cross_correlations,
     pearson_difference,
     weighted_kendall,
 )
@@ -155,3 +156,47 @@ def test_difference_that_is_undefined_is_nan() -> None:
     assert np.isnan(difference([1], [2], [0])).all()
     one_prompt = difference([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], [0] * 5)
     assert one_prompt == pytest.approx((2, nan, nan), nan_ok=True)
+
+
+def test_all_columns_at_once_are_as_each_pair_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    xs, ys = rng.integers(0, 5, (40, 3)).astype(float), rng.random((40, 2))
+    xs[:, 2] = 0.1
+    prompts = np.arange(40) % 7
+    monkeypatch.setattr("poq.metrics.correlation._AT_ONCE", 40 * 5 * 30)  # 30 resamples at a time
+    found = cross_correlations(xs, ys, prompts, resamples=200, rng=np.random.default_rng(3))
+    assert set(found) == {"pearson", "spearman"}
+    for method, r in found.items():
+        assert r.shape == (201, 3, 2)
+        for i in range(3):
+            for j in range(2):
+                # The constant column is NaN throughout.
+                pair = correlate(list(xs[:, i]), list(ys[:, j]), list(prompts))[method]
+                replicated = interval(float(r[0, i, j]), r[1:, i, j], 0.9)
+                assert replicated == pytest.approx(pair, nan_ok=True)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_columns_of_too_few_rows_are_undefined(n: int) -> None:
+    found = cross_correlations(
+        np.ones((n, 2)), np.ones((n, 1)), np.arange(n), resamples=100, rng=np.random.default_rng(3)
+    )
+    assert all(np.isnan(r).all() and r.shape == (101, 2, 1) for r in found.values())
+
+
+def test_columns_of_one_prompt_have_values_but_no_replicates() -> None:
+    x = np.array([[1.0], [2.0], [3.0]])
+    found = cross_correlations(
+        x, -x, ["a", "a", "a"], methods=["pearson"], resamples=100, rng=np.random.default_rng(3)
+    )
+    assert list(found) == ["pearson"]
+    assert found["pearson"][0, 0, 0] == pytest.approx(-1)
+    assert np.isnan(found["pearson"][1:]).all()
+
+
+def test_columns_that_do_not_fit_are_refused() -> None:
+    x, rng = np.ones((2, 1)), np.random.default_rng(3)
+    with pytest.raises(ValueError, match="lengths differ: 2 x, 3 y, 2 prompts"):
+        cross_correlations(x, np.ones((3, 1)), [1, 2], resamples=100, rng=rng)
+    with pytest.raises(ValueError, match="finite"):
+        cross_correlations(x, np.full((2, 1), nan), [1, 2], resamples=100, rng=rng)
