@@ -48,9 +48,9 @@ def rungs(calibration: pl.DataFrame) -> pl.DataFrame:
 def standing(low: float | None, high: float | None) -> str:
     """Return where a difference puts its first side, by its interval.
 
-    "undecided against" without an interval; ``exceeds`` if the whole interval lies above 0, ``falls short of`` if it lies below, and
-    ``matches`` if it holds 0: no difference is shown, which a wide interval says of a large one
-    too.
+    ``undecided against`` without an interval; ``exceeds`` if the whole interval lies above 0,
+    ``falls short of`` if it lies below; ``matches`` if it holds 0: no difference is shown, which
+    a wide interval says of a large one too.
     """
     if low is None or high is None:
         return "undecided against"

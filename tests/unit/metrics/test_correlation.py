@@ -163,7 +163,7 @@ def test_all_columns_at_once_are_as_each_pair_by_itself(monkeypatch: pytest.Monk
     xs, ys = rng.integers(0, 5, (40, 3)).astype(float), rng.random((40, 2))
     xs[:, 2] = 0.1
     prompts = np.arange(40) % 7
-    monkeypatch.setattr("poq.metrics.correlation._AT_ONCE", 40 * 5 * 30)  # 30 resamples at a time
+    monkeypatch.setattr("poq.metrics.correlation._BLOCK", 30)  # resamples at a time
     found = cross_correlations(xs, ys, prompts, resamples=200, rng=np.random.default_rng(3))
     assert set(found) == {"pearson", "spearman"}
     for method, r in found.items():
