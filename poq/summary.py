@@ -72,7 +72,9 @@ def _ladder(calibration: pl.DataFrame | None) -> Iterator[str]:
     """Yield the default and the calibrated composites and what was best besides, pooled."""
     if calibration is None:
         return
-    pooled = rungs(calibration).filter((pl.col("task") == "pooled") & (pl.col("role") != "ablation"))
+    pooled = rungs(calibration).filter(
+        (pl.col("task") == "pooled") & (pl.col("role") != "ablation")
+    )
     for (signals,), rows in pooled.group_by("signals", maintain_order=True):
         first = rows.row(0, named=True)
         yield (

@@ -57,7 +57,7 @@ def read(table: str, *paths: str | Path) -> pl.DataFrame:
     """Read one or several files of one table and check them against its contract.
 
     Returns:
-        The rows of all files, in the order given, in the contract's columns.
+        The rows of all files, in the order given, in the contract's columns; no row of no file.
 
     Raises:
         PoqError: a file is missing, damaged, of another table, or breaks the contract; a key
@@ -65,6 +65,8 @@ def read(table: str, *paths: str | Path) -> pl.DataFrame:
     """
     contract = TABLES[table]
     frames = [_checked(_read_one(table, Path(path)), contract, str(path)) for path in paths]
+    if not frames:
+        return pl.DataFrame(schema={column.name: column.dtype for column in contract.columns})
     frame = pl.concat(frames)
     return _checked(frame, contract, ", ".join(map(str, paths))) if len(frames) > 1 else frame
 

@@ -23,7 +23,7 @@ from poq.calibration.composite import Floats, composite, given
 from poq.calibration.sample import Sample
 from poq.metrics.bootstrap import Estimate
 from poq.metrics.shared import SharedCorrelations
-from poq.schema import SPLITS
+from poq.schema import SPLITS, TABLES
 from poq.streams import stream
 
 POOLED = "pooled"
@@ -77,19 +77,16 @@ class Outputs:
 
     def rows(self, task: str, split: str) -> Mask:
         """Return which outputs of a task (or of all) and split have a reference quality."""
-        found = np.isfinite(self.quality) & (self.keys["split"] == split).to_numpy()
-        return found & self.of_task(task)
+        of_split = (self.keys["split"] == split).to_numpy()
+        return np.asarray(np.isfinite(self.quality) & of_split & self.of_task(task))
 
     def of_task(self, task: str) -> Mask:
         """Return which outputs are of a task, or pooled."""
-        return np.ones(len(self.keys), bool) if task == POOLED else self._is(task)
+        return np.asarray((self.keys["task"] == task).to_numpy() | (task == POOLED))
 
     def tasks(self) -> list[str]:
         """Return the tasks, sorted."""
         return self.keys["task"].unique().sort().to_list()
-
-    def _is(self, task: str) -> Mask:
-        return (self.keys["task"] == task).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -157,8 +154,7 @@ def calibrate(
         for task in (*outputs.tasks(), POOLED)
         for row in _ladder(outputs, task, variants, references, settings)
     ]
-    columns = {"dimension": pl.String, "weight": pl.Float64}
-    key = dict.fromkeys(("signals", "scope", "variant", "task"), pl.String)
+    schema = {column.name: column.dtype for column in TABLES["weights"].columns}
     return Calibration(
         pl.concat(
             outputs.keys.with_columns(
@@ -168,7 +164,7 @@ def calibrate(
             for variant in variants
             if variant.role not in ("single", "consensus")
         ),
-        pl.DataFrame(weighed, schema=key | columns),
+        pl.DataFrame(weighed, schema=schema),
         pl.DataFrame(rows, infer_schema_length=None),
     )
 
@@ -293,10 +289,18 @@ def _ladder(
         split: _correlate(outputs, task, split, {v.key: v.values for v in variants}, settings)
         for split in SPLITS
     }
-    fitted = [variant for variant in variants if variant.refitted is not None]
-    both = {v.key: v.values for v in fitted} | {f"{v.key}+": v.refitted for v in fitted}
+    both: dict[str, Floats] = {}
+    for variant in variants:
+        if variant.refitted is not None:
+            both |= {variant.key: variant.values, f"{variant.key}+": variant.refitted}
     refitted = _correlate(outputs, task, "test", both, settings)
-    best = {split: _best(variants, found) for split, found in correlated.items()}
+    # Both splits choose among those that the calibration split knows.
+    known = [
+        variant
+        for variant in variants
+        if np.isfinite(correlated["calibration"].estimate(variant.key).value)
+    ]
+    best = {split: _best(known, found) for split, found in correlated.items()}
     for variant in variants:
         chosen_by = {role: best["calibration"].get((variant.signals, role)) for role in _CHOSEN}
         for split, found in correlated.items():

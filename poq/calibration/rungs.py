@@ -46,13 +46,14 @@ def rungs(calibration: pl.DataFrame) -> pl.DataFrame:
 
 
 def standing(low: float | None, high: float | None) -> str:
-    """Return where a difference puts its first side, by its interval; "undecided" without one.
+    """Return where a difference puts its first side, by its interval.
 
-    ``exceeds`` if the whole interval lies above 0, ``falls short of`` if it lies below, else
-    ``matches``: no difference is shown, which a wide interval says of a large one too.
+    ``undecided against`` without an interval; ``exceeds`` if the whole interval lies above 0,
+    ``falls short of`` if it lies below; ``matches`` if it holds 0: no difference is shown, which
+    a wide interval says of a large one too.
     """
     if low is None or high is None:
-        return "undecided"
+        return "undecided against"
     return "exceeds" if low > 0 else "falls short of" if high < 0 else "matches"
 
 

@@ -24,9 +24,9 @@ MARKS: dict[str, dict[str, Any]] = {
     "single": {"marker": "s", "color": style.LIGHT},
     "consensus": {"marker": "^", "color": style.LIGHT},
 }
-SIGNS = {"exceeds": ">", "matches": "=", "falls short of": "<", "undecided": "?"}
+SIGNS = {"exceeds": ">", "matches": "=", "falls short of": "<", "undecided against": "?"}
 SETS = {"all": "all signals", "live": "live signals only"}
-SORT = [style.PANEL_ORDER, "signals"]
+SORT = [style.PANEL_ORDER, pl.col("signals")]
 
 
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
@@ -36,7 +36,7 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
         ``task``, ``signals`` ("all", "live"), ``role``, ``rung``, ``variant``, ``reference``,
         ``n`` (outputs), ``n_prompts``, Pearson's r ``pearson``, ``low``, ``high`` in [-1, 1],
         null where undefined; the difference ``over_single`` to the best single evaluator with its
-        ends, and in words ``than_single`` ("exceeds", "matches", "falls short of", "undecided");
+        ends, and in words ``than_single``, see :func:`poq.calibration.rungs.standing`;
         ``over_consensus`` likewise. Sorted by task, signals, role.
     """
     compared = [

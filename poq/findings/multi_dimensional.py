@@ -124,7 +124,11 @@ def dimension_of(evidence: Evidence, kind: str) -> str:
 def _ladder(evidence: Evidence) -> pl.DataFrame:
     if "calibration" not in evidence.tables:
         raise NotMeasured("no dimensions in this run")
-    return evidence.tables["calibration"].filter(signals="all", task="pooled", split="test")
+    ladder = evidence.tables["calibration"]
+    rows = ladder.filter(signals="all", task="pooled", split="test")
+    if rows.is_empty():
+        raise NotMeasured("no test split in this run")
+    return rows
 
 
 def _reference(evidence: Evidence) -> str:
@@ -141,6 +145,8 @@ def _audit(evidence: Evidence, reference: str, split: str) -> pl.DataFrame:
 
 
 def _measured(rows: pl.DataFrame, name: str, whose: str | None = None) -> Measured:
+    if rows.is_empty():
+        raise NotMeasured("no such composite in this run")
     (found,) = rows.iter_rows(named=True)
     ends = (found[key] for key in (name, f"{name}_low", f"{name}_high"))
     estimate = Estimate(*(np.nan if end is None else end for end in ends))

@@ -25,6 +25,7 @@ LOADED_BY_KIND = {
     "score_outputs": ["poq.evaluators"],
     "profile_evaluator": ["poq.evaluators"],
     "simulate_rounds": ["poq.consensus"],
+    "calibrate_composites": ["poq.calibration"],
     "plot_figure": ["poq.figures"],
     "compare_outputs": ["poq.evaluators"],
     "measure_dimensions": ["poq.dimensions"],

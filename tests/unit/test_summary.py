@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from poq.summary import pooled_reference, summarize
+from poq.summary import _ladder, pooled_reference, summarize
 from tests.conftest import Frames
 
 
@@ -112,3 +112,29 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
     assert text[start + 1] == "judge 2 cut"
     frames["scores"] = scores.with_columns(missing=pl.lit(None, pl.String))
     assert "Missing" not in summarize(frames, {"qa": "token_f1"}, 0.95)
+
+
+def test_the_ladder_says_how_composites_stand(frame: Frames) -> None:
+    keys = {
+        "variant": ["default", "reliable", "without-x", "evaluator:a", "consensus:mean"],
+        "scope": ["pooled", "task", "pooled", "pooled", "pooled"],
+        "role": ["default", "calibrated", "ablation", "single", "consensus"],
+    }
+    ladder = frame(
+        "calibration", **keys, task="pooled", signals="live", split="test", reference="token_f1",
+        best_single="a", best_consensus="mean", n=30, n_prompts=10, pearson=0.5, pearson_low=0.4,
+        pearson_high=0.6, over_single_low=[-0.2, 0.01, 0, 0, 0],
+        over_single_high=[-0.1, 0.2, 0, 0, 0], over_consensus_low=[-0.1, None, 0, 0, 0],
+        over_consensus_high=[0.1, None, 0, 0, 0],
+    )  # fmt: skip
+    assert list(_ladder(ladder)) == [
+        "\nComposites, Pearson's r with token_f1, pooled, live signals "
+        "(n = 30 outputs of 10 prompts)",
+        "  default                  0.500 [ 0.400,  0.600]   falls short of the best single "
+        "evaluator, matches the best consensus",
+        "  reliable, per task       0.500 [ 0.400,  0.600]   exceeds the best single evaluator, "
+        "undecided against the best consensus",
+        "  best single evaluator    0.500 [ 0.400,  0.600]   a",
+        "  best consensus           0.500 [ 0.400,  0.600]   mean",
+    ]
+    assert list(_ladder(None)) == []

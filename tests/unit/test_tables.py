@@ -257,3 +257,9 @@ def test_a_flipped_bit_in_the_data_is_found(frame: Frames, path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(PoqError, match=f"{path.name}: is damaged: "):
         tables.read("rounds", path)
+
+
+def test_no_file_is_a_table_without_rows() -> None:
+    found = tables.read("scores")
+    assert found.is_empty()
+    assert found.schema == {column.name: column.dtype for column in TABLES["scores"].columns}
