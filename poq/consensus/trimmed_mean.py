@@ -1,9 +1,10 @@
 """Trimmed mean consensus: the mean of what is left without the g lowest and g highest scores.
 
-g = floor(trim * K), so that a small K may trim nothing: with trim = 0.2, K = 4 gives the mean.
+g = floor(trim * K), so that a small K may trim nothing: with trim = 0.2, K = 4 gives the mean; at
+most (K - 1) / 2, so that a score is left however close trim is to 0.5.
 Source: robust PoQ (arXiv 2601.21189) names the rule; the share that it trims is not at hand, so
 it is configuration. Breakdown point g / K: up to g manipulated scores leave the consensus among
-the others. trim < 0.5, so at least one score is left. Trust is ignored.
+the others. Trust is ignored.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def consensus(scores: ArrayLike, settings: Settings, weights: ArrayLike | None =
 
 def tolerated(k: int, settings: Settings) -> int:
     """Return g, the number of scores that is left out at each end."""
-    return floor(settings.trim * k + 1e-9)
+    return min(floor(settings.trim * k + 1e-9), (k - 1) // 2)
 
 
 def params(settings: Settings) -> tuple[float, ...]:
@@ -56,7 +57,7 @@ def core(scores: Floats, weights: Floats, params: tuple[float, ...]) -> float:
     """Return the consensus of one round; scores ascend."""
     (trim,) = params
     k = len(scores)
-    left_out = int(trim * k + 1e-9)  # 0.3 * 10 is just under 3
+    left_out = min(int(trim * k + 1e-9), (k - 1) // 2)  # 0.3 * 10 is just under 3
     total = 0.0
     for i in range(left_out, k - left_out):
         total += scores[i]

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poq import kinds
 from poq.metrics.bootstrap import Estimate, interval, replays
-from poq.simulation.engine import malicious_nodes, run
+from poq.simulation.engine import check_k, malicious_nodes, run
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell, Grid, RunSettings
 from poq.simulation.statistics import replications as statistics_of
@@ -27,6 +27,7 @@ from poq.streams import stream
 from poq.trust import published
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 BASELINE, TRUSTED = "mean", "trust_weighted_mean"
 """The rule that others are set against, and the one under which trust matters."""
@@ -168,26 +169,46 @@ def honest_ratings(cell: Cell, pool: Pool, rng: np.random.Generator) -> tuple[Fl
     """Return how often each node is sampled, and how far it is from the consensus on average.
 
     Over :data:`DRAWS` random outputs and groups of K equally trusted honest nodes. Equal trust is
-    where the published update begins and ends.
+    where the published update begins and ends. Nodes of one evaluator with the same noise are alike
+    and share what was seen of any of them: of a large pool each is drawn but seldom.
+
+    Raises:
+        PoqError: K exceeds the evaluator nodes that have a score for some output.
 
     Returns:
         The share of rounds in which each node is sampled, shape (N,): K / N, but less for the
         nodes of an evaluator that has not scored all outputs; and the mean deviation, shape (N,),
         in [0, 1], NaN for a node that is never sampled.
     """
+    check_k(cell, pool)
     rule = kinds.load("poq.consensus", cell.consensus.kind)
-    k = cell.evaluators_per_round
-    outputs = pool.scores.reshape(-1, len(pool.evaluators))
-    scores = rng.choice(outputs, DRAWS)[:, pool.evaluator_of]
-    keys = np.where(np.isnan(scores), np.inf, rng.random(scores.shape))
-    nodes = np.argpartition(keys, k - 1, axis=1)[:, :k]
-    errors = rng.normal(size=nodes.shape) * pool.noise[nodes]
-    given = np.clip(np.take_along_axis(scores, nodes, 1) + errors, 0, 10)
+    nodes, given = _draw(cell.evaluators_per_round, pool, rng)
+    given = np.clip(given + rng.normal(size=nodes.shape) * pool.noise[nodes], 0, 10)
     deviations = np.abs(given - rule.consensus(given, cell.consensus)[:, None]) / 10
-    ratings = np.bincount(nodes.ravel(), minlength=len(pool))
+    alike = np.stack([pool.evaluator_of, pool.noise])
+    _, group, sizes = np.unique(alike, axis=1, return_inverse=True, return_counts=True)
+    group = group.ravel()
+    drawn = group[nodes].ravel()
+    ratings = np.bincount(drawn, minlength=len(sizes))
     with np.errstate(invalid="ignore"):
-        mean = np.bincount(nodes.ravel(), deviations.ravel(), len(pool)) / ratings
-    return ratings / DRAWS, mean
+        mean = np.bincount(drawn, deviations.ravel(), len(sizes)) / ratings
+    return (ratings / sizes)[group] / DRAWS, mean[group]
+
+
+def _draw(k: int, pool: Pool, rng: np.random.Generator) -> tuple[Integers, Floats]:
+    """Return K nodes for each of :data:`DRAWS` random outputs, and their scores: (DRAWS, K)."""
+    roster_of, ends, roster = pool.rosters
+    output = rng.integers(roster_of.size, size=DRAWS)
+    start, size = (of[roster_of.ravel()[output]] for of in (ends[:-1], np.diff(ends)))
+    places = np.empty((DRAWS, k), dtype=np.int64)
+    for i in range(k):  # Floyd's sampling, whose effort does not depend on the size of the pool
+        last = size - (k - i)
+        drawn = rng.integers(last + 1)
+        taken = (places[:, :i] == drawn[:, None]).any(axis=1)
+        places[:, i] = np.where(taken, last, drawn)
+    nodes = roster[start[:, None] + places]
+    scores = pool.scores.reshape(-1, len(pool.evaluators))
+    return nodes, scores[output[:, None], pool.evaluator_of[nodes]]
 
 
 def rounds_until_half(updates: ArrayLike, shares: ArrayLike) -> float:

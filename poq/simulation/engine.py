@@ -52,6 +52,17 @@ def beneficiary(cell: Cell, pool: Pool) -> int:
     return pool.inference_nodes.index(cell.beneficiary)
 
 
+def check_k(cell: Cell, pool: Pool) -> None:
+    """Raise a PoqError if an output has scores of fewer than K nodes."""
+    _, groups, _ = pool.rosters
+    fewest = int(np.diff(groups).min())
+    if fewest < cell.evaluators_per_round:
+        raise PoqError(
+            f"evaluators_per_round: found {cell.evaluators_per_round}; expected at most {fewest}, "
+            "the fewest evaluator nodes that have a score for an output"
+        )
+
+
 def checkpoints(rounds: int, per_decade: int = 8) -> NDArray[np.int64]:
     """Return rounds after which trust is recorded: evenly spaced logarithms, the last included."""
     steps = int(np.ceil(np.log10(rounds) * per_decade)) + 1
@@ -259,7 +270,7 @@ def _prepare(
     attack = kinds.load("poq.attacks", cell.attack.kind)
     prompts, models, evaluators = pool.scores.shape
     outputs = prompts * models
-    _check(cell, pool)
+    check_k(cell, pool)
     group_of, groups, roster = pool.rosters
     everyone = len(groups) == 2 and len(roster) == len(pool)
     effort = np.array([1.0, attack.effort(cell.attack)])
@@ -324,14 +335,3 @@ def _prepare(
     n = cell.replications
     sums = Sums(added.rounds, added.sums[:n], added.by_output[:n], added.histogram[:n])
     return sums, [range(start, start + lanes) for start in range(0, room, lanes)], call
-
-
-def _check(cell: Cell, pool: Pool) -> None:
-    """Raise a PoqError if a roster has fewer than K nodes."""
-    _, groups, _ = pool.rosters
-    smallest = int(np.diff(groups).min())
-    if smallest < cell.evaluators_per_round:
-        raise PoqError(
-            f"evaluators_per_round: found {cell.evaluators_per_round}; expected at most "
-            f"{smallest}, the number of evaluator nodes that have a score for every output"
-        )

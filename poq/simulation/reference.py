@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from poq import kinds, rewards
-from poq.simulation.engine import beneficiary, malicious_nodes
+from poq.simulation.engine import beneficiary, check_k, malicious_nodes
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell
 from poq.simulation.streams import Xoshiro256Plus, states
@@ -49,7 +49,13 @@ class Round:
 
 
 def play(cell: Cell, pool: Pool, replication: int) -> Iterator[Round]:
-    """Yield the rounds of one replication."""
+    """Yield the rounds of one replication.
+
+    Raises:
+        PoqError: K exceeds the evaluator nodes that have a score for some output, or the
+            beneficiary is unknown.
+    """
+    check_k(cell, pool)
     rule = kinds.load("poq.consensus", cell.consensus.kind)
     update = kinds.load("poq.trust", cell.trust.kind)
     attack = kinds.load("poq.attacks", cell.attack.kind)

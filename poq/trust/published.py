@@ -8,7 +8,7 @@ the scale gain trust, so that in the end nearly everybody, attackers too, stands
 
 from __future__ import annotations
 
-from math import inf, log
+from math import inf, log, log1p
 from typing import Literal
 
 from poq.trust.base import ComparesWith, Floats, RatedTrustSettings
@@ -29,7 +29,7 @@ def updates_to_cap(settings: Settings, deviation: float) -> float:
     ln(maximum / initial) / ln(1 + rate * (0.5 - d)); infinite for a deviation of 0.5 or more.
     """
     growth = settings.rate * (0.5 - deviation)
-    return log(settings.maximum / settings.initial) / log(1 + growth) if growth > 0 else inf
+    return log(settings.maximum / settings.initial) / log1p(growth) if growth > 0 else inf
 
 
 def cap(settings: Settings) -> float:

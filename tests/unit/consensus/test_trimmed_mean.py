@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from poq.consensus.trimmed_mean import Settings, consensus, tolerated
+from poq.consensus.trimmed_mean import Settings, consensus, core, params, tolerated
 
 
 def trimmed(trim: float) -> Settings:
@@ -29,3 +30,12 @@ def test_something_is_always_left() -> None:
     assert consensus([1.0, 7.0, 9.0], trimmed(0.49)) == 7
     with pytest.raises(ValidationError):
         trimmed(0.5)
+
+
+@pytest.mark.parametrize("trim", [0.49999999999, np.nextafter(0.5, 0)])
+def test_a_share_just_under_one_half_leaves_the_middle(trim: float) -> None:
+    # 2 * 0.49999999999 is 1 up to rounding; of two scores none may be left out
+    scores = np.array([1.0, 4.0])
+    assert tolerated(2, trimmed(trim)) == 0
+    assert consensus(scores, trimmed(trim)) == 2.5
+    assert core(scores, np.ones(2), params(trimmed(trim))) == 2.5

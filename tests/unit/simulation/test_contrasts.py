@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from poq import tables
+from poq.errors import PoqError
 from poq.rewards import RewardSettings
 from poq.simulation import reference
 from poq.simulation.contrasts import (
@@ -213,3 +214,31 @@ def test_findings_rest_on_the_papers_sweep() -> None:
     assert [*found.consensus] == ["mean", "median", "trimmed_mean", "trust_weighted_mean"]
     assert [*found.attacks] == ["noise", "boosting", "sabotage", "intermittent"]
     assert (found.malicious_ratios, found.evaluators_per_round) == ((0.3,), (3, 5, 7, 9))
+
+
+def test_nodes_of_one_evaluator_share_what_was_seen_of_them(make_cell: MakeCell) -> None:
+    """However seldom each is drawn: here 3 of 40,000 nodes, 5,000 times."""
+    pool = constant([2.0, 2.0, 5.0]).with_nodes(40_000)
+    cell = make_cell("mean", evaluators_per_round=3)
+    shares, deviations = honest_ratings(cell, pool, np.random.default_rng(0))
+    assert shares == pytest.approx(3 / 40_000, rel=0.05)
+    assert shares.sum() == pytest.approx(3)
+    assert not np.isnan(deviations).any()
+    # Who gives 5 is 2 from the mean if both others give 2, 1 if one does: chances 4/9 and 4/9.
+    assert deviations[2::3] == pytest.approx(4 / 9 * 0.2 + 4 / 9 * 0.1, rel=0.05)
+    # ln(2) / ln(1 + 0.1 * (0.5 - d)) is 17 or more updates of each, 3 of 40,000 a round.
+    assert np.isfinite(predicted_rounds(cell, pool))
+
+
+def test_noise_tells_nodes_of_one_evaluator_apart(make_cell: MakeCell) -> None:
+    pool = replace(constant([5.0]).with_nodes(4), noise=np.array([0.0, 0.0, 0.0, 2.0]))
+    cell = make_cell("median", evaluators_per_round=3)
+    _, deviations = honest_ratings(cell, pool, np.random.default_rng(0))
+    # Of three nodes two agree on 5; the mean of |N(0, 2)| is 2 * sqrt(2 / pi).
+    assert deviations[:3].tolist() == [0, 0, 0]
+    assert deviations[3] == pytest.approx(0.2 * np.sqrt(2 / np.pi), rel=0.05)
+
+
+def test_more_evaluators_than_there_are_nodes_are_told(pool: Pool) -> None:
+    with pytest.raises(PoqError, match="found 12; expected at most 11"):
+        contrast_attacks(pool, grid(evaluators_per_round=(12,)), resamples=1, confidence=0.9)

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from poq.errors import PoqError
 from poq.simulation import reference
 from poq.simulation.pool import Pool
 from tests.unit.simulation.conftest import MakeCell, setting
@@ -85,3 +86,8 @@ def test_the_log_has_every_rating(make_cell: MakeCell, pool: Pool) -> None:
     changed = log.filter(pl.col("score") != pl.col("honest_score"))
     assert changed["malicious"].all()
     assert len(changed) > 0
+
+
+def test_more_evaluators_than_there_are_nodes_are_told(make_cell: MakeCell) -> None:
+    with pytest.raises(PoqError, match="found 4; expected at most 3, the fewest evaluator nodes"):
+        reference.log(make_cell(evaluators_per_round=4), known_pool())

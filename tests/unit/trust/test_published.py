@@ -1,4 +1,4 @@
-from math import inf
+from math import inf, log
 
 import pytest
 
@@ -26,6 +26,12 @@ def test_updates_until_the_cap(move: Move) -> None:
     assert weight[0] < 2
     assert move("published", weight, [0.1]) == [2]
     assert updates_to_cap(settings, 0.5) == inf
+
+
+def test_growth_too_small_to_add_to_one_takes_long() -> None:
+    # ln(2) / (1e-17 * (0.5 - 0.1))
+    slow = Settings(kind="published", rate=1e-17, maximum=2)
+    assert updates_to_cap(slow, 0.1) == pytest.approx(log(2) / 4e-18)
 
 
 def test_attackers_gain_trust_too(move: Move) -> None:
