@@ -1,7 +1,8 @@
 """The dimensions that the audit calls reliable, by their default weights, re-normalised.
 
 Source: multi-dimensional scoring (arXiv 2603.04028), which audits dimensions and drops those that
-are unreliable; by which rule is ours, :func:`poq.audit.verdict`. Without any reliable dimension of
+are unreliable; by which rule is ours, :func:`poq.audit.verdict`, with the
+audit's own resamples. Without any reliable dimension of
 positive weight, all weights are 0.
 """
 

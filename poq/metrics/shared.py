@@ -1,7 +1,9 @@
 """Correlations of many variables with one target, all on the same resamples of prompts.
 
 Differences between any two of them are paired: on resamples that both share. A missing value (NaN)
-leaves its row out; a difference is taken on the rows that both variables have.
+leaves its row out; a difference is taken on the rows that both variables have. Verdicts hang on the
+ends of these intervals, also where prompts are few: they are expanded percentile intervals
+(:func:`poq.metrics.bootstrap.expanded`).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poq.metrics.bootstrap import Estimate, interval
+from poq.metrics.bootstrap import Estimate, expanded, interval
 from poq.metrics.correlation import Floats, cross_correlations
 
 Mask = NDArray[np.bool_]
@@ -66,7 +68,8 @@ class SharedCorrelations:
         In [-1, 1]; NaN for fewer than two rows or a constant variable, an interval of NaN for one
         prompt.
         """
-        return self._interval(self._replicates(method, name, self._rows[name]))
+        rows = self._rows[name]
+        return self._interval(self._replicates(method, name, rows), rows)
 
     def difference(self, name: str, other: str) -> Estimate:
         """Return Pearson's r of a variable less that of another, on the rows that both have.
@@ -75,13 +78,14 @@ class SharedCorrelations:
         """
         rows = self._rows[name] & self._rows[other]
         ours, theirs = (self._replicates("pearson", key, rows) for key in (name, other))
-        return self._interval(ours - theirs)
+        return self._interval(ours - theirs, rows)
 
     def _size(self, rows: Mask) -> Size:
         return Size(int(rows.sum()), len(np.unique(self._prompts[rows])))
 
-    def _interval(self, found: Floats) -> Estimate:
-        return interval(float(found[0]), found[1:], self._confidence)
+    def _interval(self, found: Floats, rows: Mask) -> Estimate:
+        coverage = expanded(self._confidence, self._size(rows).n_prompts)
+        return interval(float(found[0]), found[1:], coverage)
 
     def _replicates(self, method: str, name: str, rows: Mask) -> Floats:
         """Return the correlation on some rows, then that of each resample; shape (1 + b,)."""

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from poq import tables
+from poq.audit import audit
 from poq.calibration import weightings
 from poq.calibration.ladder import Calibration, calibrate
 from poq.metrics.correlation import correlations
@@ -130,6 +131,24 @@ def test_harmful_dimensions_are_dropped_by_every_weighting(run: dict[str, pl.Dat
         weights.filter(dimension="near")
     )
     assert set(weights.filter(scope="task")["task"]) == {"qa", "summarization"}
+
+
+def test_what_is_reliable_is_what_the_audit_says(run: dict[str, pl.DataFrame]) -> None:
+    # The same reference for all, so that the audit's pooled rows have it too.
+    settings = {
+        key: SETTINGS[key] for key in ("reference_based", "resamples", "confidence", "seed")
+    }
+    dimensions = run["dimensions"].drop("near.signal")
+    quality = run["quality"].with_columns(rougeL="token_f1")
+    for minimum in (0.1, 0.8, 0.95):
+        audited = audit(dimensions, quality, minimum=minimum, **settings).filter(
+            split="calibration", reference="token_f1", verdict="reliable"
+        )
+        weights = calibrated({**run, "quality": quality}, minimum=minimum).weights.filter(
+            (pl.col("weight") > 0) & (pl.col("signals") == "all"), variant="reliable"
+        )
+        keys = "task", "dimension"
+        assert set(weights.select(keys).rows()) == set(audited.select(keys).rows())
 
 
 def test_correlations_are_with_the_reference_of_each_task(run: dict[str, pl.DataFrame]) -> None:

@@ -3,10 +3,12 @@ from functools import partial
 import numpy as np
 import pytest
 
+from poq.metrics.bootstrap import expanded
 from poq.metrics.correlation import correlations, pearson_difference
 from poq.metrics.shared import SharedCorrelations
 
 nan = float("nan")
+EXPANDED = expanded(0.9, 5)
 X = [2.0, 1.0, 4.0, 3.0, 5.0]
 Y = [1.0, 2.0, 3.0, 4.0, 5.0]
 
@@ -23,7 +25,7 @@ def shared(
 def test_an_estimate_is_that_of_one_pair() -> None:
     found = shared({"a": X, "b": X[::-1]})
     alone = correlations(
-        X, Y, range(5), resamples=200, confidence=0.9, rng=np.random.default_rng(3)
+        X, Y, range(5), resamples=200, confidence=EXPANDED, rng=np.random.default_rng(3)
     )
     for method in ("pearson", "spearman"):
         assert found.estimate("a", method) == pytest.approx(alone[method])
@@ -35,7 +37,13 @@ def test_an_estimate_is_that_of_one_pair() -> None:
 def test_a_difference_is_paired() -> None:
     found = shared({"a": X, "b": [-x for x in X], "double": [2 * x for x in X]})
     alone = pearson_difference(
-        X, [-x for x in X], Y, range(5), resamples=200, confidence=0.9, rng=np.random.default_rng(3)
+        X,
+        [-x for x in X],
+        Y,
+        range(5),
+        resamples=200,
+        confidence=EXPANDED,
+        rng=np.random.default_rng(3),
     )
     assert found.difference("a", "b") == pytest.approx(alone)
     # Shared resamples: what agrees in each of them never differs.
