@@ -23,6 +23,11 @@ else:
     Attack = kinds.union("poq.attacks")
 
 
+MOST_EVALUATORS = 1000
+"""Largest K: the kernel keeps what it knows of a round on the stack."""
+K = Annotated[int, Field(ge=1, le=MOST_EVALUATORS)]
+
+
 class RunSettings(Settings):
     """What all cells of a grid share."""
 
@@ -42,8 +47,8 @@ class Cell(RunSettings):
     trust: TrustUpdate = Field(description="How trust changes after a round.")
     attack: Attack = Field(description="What malicious evaluator nodes do.")
     malicious_ratio: float = Field(ge=0, le=1, description="Share of malicious evaluator nodes.")
-    evaluators_per_round: int = Field(
-        ge=1, description="K, evaluator nodes sampled in a round without replacement."
+    evaluators_per_round: K = Field(
+        description="K, evaluator nodes sampled in a round without replacement."
     )
 
 
@@ -56,7 +61,7 @@ class Grid(RunSettings):
     malicious_ratios: tuple[float, ...] = Field(
         min_length=1, description="Shares of malicious evaluator nodes."
     )
-    evaluators_per_round: tuple[int, ...] = Field(min_length=1, description="Values of K.")
+    evaluators_per_round: tuple[K, ...] = Field(min_length=1, description="Values of K.")
 
     def modules(self) -> list[str]:
         """Return the modules of the kinds in it, e.g. "poq.consensus.mean"."""
@@ -112,7 +117,6 @@ def _every(package: str) -> AfterValidator:
 ATTACKS = ("noise", "boosting", "sabotage", "intermittent")
 """The attacks of robust PoQ."""
 Ratio = Annotated[float, Field(ge=0, le=1)]
-K = Annotated[int, Field(ge=1)]
 
 
 class GridSettings(Settings):

@@ -27,17 +27,23 @@ Floats = NDArray[np.float64]
 ComparesWith = Literal["consensus", "others", "previous"]
 
 
+MOST = 1e6
+"""Most trust that can be set: only shares of trust count, and sums of it must stay finite."""
+
+
 class TrustSettings(Settings):
     """Settings that all updates share."""
 
-    initial: float = Field(1.0, gt=0, description="Trust of a node that has not been sampled yet.")
+    initial: float = Field(
+        1.0, gt=0, le=MOST, description="Trust of a node that has not been sampled yet."
+    )
 
 
 class BoundedTrustSettings(TrustSettings):
     """Settings of the updates that keep trust between two bounds."""
 
     minimum: float = Field(0.1, gt=0, description="Lower bound of trust.")
-    maximum: float = Field(2.0, gt=0, description="Upper bound of trust, the cap.")
+    maximum: float = Field(2.0, gt=0, le=MOST, description="Upper bound of trust, the cap.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -1,3 +1,6 @@
+import pytest
+from pydantic import ValidationError
+
 from poq.rewards import RewardSettings
 from poq.simulation.settings import GridSettings, RobustnessSettings, TrustStudySettings
 from tests.unit.simulation.conftest import setting
@@ -63,3 +66,10 @@ def test_one_cell_goes_by_its_names() -> None:
         reward=REWARD,
     )
     assert [cell.consensus.kind, cell.trust.kind, cell.attack.kind] == ["yuma", "fixed_sum", "lazy"]
+
+
+def test_a_k_that_does_not_fit_on_the_stack_is_refused() -> None:
+    for settings in (GridSettings, TrustStudySettings):
+        k = 1001 if settings is TrustStudySettings else (3, 1001)
+        with pytest.raises(ValidationError, match="less than or equal to 1000"):
+            settings(evaluators_per_round=k)
