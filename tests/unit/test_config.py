@@ -187,8 +187,8 @@ def change(demo_config: dict[str, Any]) -> Change:
         (
             "tasks/qa/reference",
             "bleu",
-            "tasks.qa.reference: found 'bleu'; expected 'token_f1', 'exact_match', 'rouge1', "
-            "'rouge2' or 'rougeL'",
+            "tasks.qa.reference: found 'bleu'; expected one of token_f1, exact_match, rouge1, "
+            "rouge2, rougeL",
         ),
         (
             "tasks/translation",

@@ -51,8 +51,9 @@ def table(name, **wildcards):
 
 
 def all_outputs(wildcards=None):
-    """Return the outputs of all inference nodes."""
-    return [table("outputs", model=model) for model in cfg.inference_nodes]
+    """Return the outputs of all inference nodes, or of all logged models."""
+    names = ["logged"] if cfg.logs() else cfg.inference_nodes
+    return [table("outputs", model=name) for name in names]
 
 
 def all_of_evaluators(name):
@@ -134,5 +135,5 @@ def dump(settings):
 
 
 BOOTSTRAP = dump(cfg.bootstrap)
-TEMPLATES = [resource(task.template) for task in cfg.tasks.values()]
-EXAMPLES = [resource(task.worked_example) for task in cfg.tasks.values()]
+TEMPLATES = [resource(t.template) for t in cfg.tasks.values() if t.template]
+EXAMPLES = [resource(t.worked_example) for t in cfg.tasks.values() if t.worked_example]

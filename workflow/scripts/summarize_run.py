@@ -8,7 +8,8 @@ from poq.stages import stage
 from poq.summary import summarize
 
 with stage(snakemake.log[0]):
-    names = ("rewards", "quality", "reliability", "recommendations", "findings")
+    names = ["rewards", "quality", "reliability", "recommendations", "findings", "costs"]
+    names += ["log_rows"] if snakemake.input.get("log_rows") else []
     frames = {name: tables.read(name, snakemake.input[name]) for name in names}
     frames["scores"] = tables.read("scores", *snakemake.input.scores)
     text = summarize(frames, snakemake.params.references, snakemake.params.confidence)
