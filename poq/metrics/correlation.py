@@ -139,9 +139,7 @@ def correlations(
         "kendall": weighted_kendall(xs, ys, np.ones((1, len(labels))), index),
     }
     if len(labels) < 2:
-        return {
-            name: Estimate(float(value[0]), np.nan, np.nan) for name, value in values.items()
-        }
+        return {name: Estimate(float(value[0]), np.nan, np.nan) for name, value in values.items()}
     counts = prompt_counts(len(labels), resamples, rng)
     replicates = {
         "pearson": weighted_pearson(xs, ys, counts[:, index]),
