@@ -24,6 +24,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/access.smk"  # what must be within reach, checked before the first job
 include: "workflow/rules/prompts.smk"  # build_prompts
 include: "workflow/rules/models.smk"  # fetch_model
+include: "workflow/rules/logs.smk"  # read_logs
 include: "workflow/rules/generate.smk"  # generate_outputs, measure_quality, average_quality
 include: "workflow/rules/train.smk"  # build_examples, train_evaluator
 include: "workflow/rules/score.smk"  # score_outputs, estimate_reliability

@@ -259,9 +259,9 @@ def load(values: config.Config, name: str) -> TransformersGenerator:
 def formats_of(values: config.Config) -> dict[str, PromptFormat]:
     """Return the format of each task."""
     tasks = values.tasks.values()
-    return load_formats(
-        values.tasks, [task.template for task in tasks], [task.worked_example for task in tasks]
-    )
+    templates = [task.template for task in tasks if task.template]
+    examples = [task.worked_example for task in tasks if task.worked_example]
+    return load_formats(values.tasks, templates, examples)
 
 
 def prompts_of(values: config.Config) -> pl.DataFrame:

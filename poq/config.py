@@ -8,21 +8,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from poq import kinds
 from poq.calibration.settings import CalibrationSettings
+from poq.corpus.logs import Columns as LogColumns
+from poq.corpus.logs import Settings as LogSettings
 from poq.dimensions.base import ScoredSettings
 from poq.errors import PoqError
 from poq.evaluators import cross_encoder
 from poq.evaluators.base import FixedScale
-from poq.generation.base import OutputLimits, ServingSettings
+from poq.generation.base import ServingSettings
 from poq.names import ColumnName, Name
 from poq.rewards import RewardSettings, RewardStudySettings
-from poq.schema import JUDGE, TABLES
+from poq.schema import JUDGE, REFERENCE_METRICS, TABLES
 from poq.settings import Settings
 from poq.simulation.settings import RobustnessSettings
 from poq.training.settings import TrainedModelSettings
@@ -46,7 +48,14 @@ else:
     Dimension = kinds.union("poq.dimensions")
 
 TaskName = Literal["qa", "summarization"]
-Reference = Literal["token_f1", "exact_match", "rouge1", "rouge2", "rougeL"]
+GENERATING = ("template", "worked_example", "max_output_tokens")
+"""Keys of a task that only a run needs whose outputs are generated."""
+RESERVED = {
+    *(column.name for name in ("reference_quality", "scores", "costs", "quality")
+      for column in TABLES[name].columns),
+    *LogColumns.model_fields, "references", JUDGE,
+}  # fmt: skip
+"""Names that no quality of a log can have: it stands in one table with columns of these names."""
 _PATTERNS = {
     r"^[a-z0-9][a-z0-9._-]*$": "lower-case letters, digits, '.', '_' and '-', "
     "the first a letter or digit",
@@ -57,21 +66,48 @@ _PATTERNS = {
 }
 
 
-class TaskSettings(OutputLimits):
-    """One task: where its prompts come from and how they are put to a model."""
+class TaskSettings(Settings):
+    """One task: where its prompts come from and how they are put to a model.
 
-    source: PromptSource = Field(description="Where the prompts come from.")
+    Logged outputs (source of kind `logs`) need no model: template, worked_example and
+    max_output_tokens are then left out.
+    """
+
+    source: PromptSource = Field(
+        description="Where the prompts come from; or, of kind `logs`, the outputs too."
+    )
     sample: int | None = Field(
         None, ge=2, description="Prompts to draw, seeded; all of the source if left out."
     )
-    reference: Reference = Field(
-        "token_f1", description="The reference quality that summaries and figures use."
+    reference: str = Field(
+        "token_f1",
+        description="The reference quality that summaries, figures and simulations use: token_f1, "
+        "exact_match, rouge1, rouge2, rougeL, or a named quality of the task's log.",
     )
-    template: str = Field(description="Prompt template, a file with $context and $question.")
-    worked_example: str = Field(
+    template: str | None = Field(
+        None, description="Prompt template, a file with $context and $question."
+    )
+    worked_example: str | None = Field(
+        None,
         description="JSON file with context, question and answer, shown before the prompt to "
-        "models without a chat template."
+        "models without a chat template.",
     )
+    max_output_tokens: int | None = Field(
+        None, ge=1, description="Tokens after which an output is cut off."
+    )
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="Strings that end an output, once it has begun, and are not part of it."
+    )
+
+    @property
+    def log(self) -> LogSettings | None:
+        """The log that the outputs come from; None if they are generated."""
+        return self.source if isinstance(self.source, LogSettings) else None
+
+    def references(self) -> list[str]:
+        """Return the reference qualities that the task's outputs have."""
+        metrics = REFERENCE_METRICS if self.log is None or self.log.has_references else ()
+        return [*metrics, *(self.log.qualities if self.log else ())]
 
 
 class SplitSettings(Settings):
@@ -138,9 +174,11 @@ class Config(Settings):
     trained_models: dict[Name, TrainedModelSettings] = Field(
         {}, description="Models that are trained on this run's calibration split, for evaluators."
     )
-    serving: ServingSettings
+    serving: ServingSettings = ServingSettings()
     inference_nodes: dict[Name, InferenceNode] = Field(
-        min_length=2, description="Inference nodes: a model, and how it is served."
+        {},
+        description="Inference nodes: a model, and how it is served. At least two; none for "
+        "logged outputs.",
     )
     scoring: ScoringSettings
     evaluators: dict[Name, Evaluator] = Field(min_length=1, description="Evaluators by name.")
@@ -158,7 +196,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _references(self) -> Config:
         """Check what names something elsewhere in the configuration."""
-        problems = list(self._training())
+        problems = [*self._tasks(), *self._training()]
         usable = {"inference_nodes": self.models, "evaluators": self.models | self.trained_models}
         for section, models in usable.items():
             for name, entry in getattr(self, section).items():
@@ -200,11 +238,60 @@ class Config(Settings):
         """Return a warning for each revision of the hub that is no commit hash and may move."""
         models = {f"models.{name}": source for name, source in self.models.items()}
         corpora = {f"tasks.{name}.source": task.source for name, task in self.tasks.items()}
+        corpora |= {f"tasks.{n}.source.prompts": log.prompts for n, log in self.logs().items()}
         return [
             f"{key}.revision: {entry.revision!r} may move; pin it to a full commit hash"
             for key, entry in {**models, **corpora}.items()
             if not getattr(entry, "pinned", True)
         ]
+
+    def logs(self) -> dict[str, LogSettings]:
+        """Return the log of each task; empty for a run whose outputs are generated."""
+        return {name: task.log for name, task in self.tasks.items() if task.log is not None}
+
+    def _tasks(self) -> Iterator[str]:
+        """Check that outputs are logged or generated, and what either of them needs."""
+        logged = self.logs()
+        if 0 < len(logged) < len(self.tasks):
+            generated = sorted(set(self.tasks) - set(logged))
+            yield (
+                f"tasks: found logs for {', '.join(logged)} and none for {', '.join(generated)}; "
+                "expected source.kind logs for all tasks or for none"
+            )
+            return
+        if logged and self.inference_nodes:
+            found = ", ".join(self.inference_nodes)
+            yield f"inference_nodes: found {found}; expected none, since all outputs are logged"
+        elif not logged and len(self.inference_nodes) < 2:
+            yield f"inference_nodes: found {len(self.inference_nodes)}; expected at least 2"
+        for name, task in self.tasks.items():
+            for key in GENERATING:
+                if (value := getattr(task, key)) is None and not logged:
+                    yield f"tasks.{name}.{key}: is missing; expected a value"
+                elif value is not None and logged:
+                    yield f"tasks.{name}.{key}: found {value!r}; expected no such key for logs"
+            if task.log is not None:
+                yield from self._log(name, task.log)
+            if task.reference not in task.references():
+                known = dict.fromkeys(task.references())
+                yield _unknown(f"tasks.{name}.reference", task.reference, known)
+
+    def _log(self, name: str, log: LogSettings) -> Iterator[str]:
+        """Check the log of a task, and that nothing needs references that it lacks."""
+        for key, found, expected in log.problems(name):
+            yield f"tasks.{name}.source.{key}: found {found}; expected {expected}"
+        for quality in sorted(RESERVED & log.qualities.keys()):
+            key = f"tasks.{name}.source.qualities.{quality}"
+            yield f"{key}: found a name of another column; expected another"
+        if log.has_references:
+            return
+        lacking = f"but tasks.{name}.source has no references; expected columns.reference, prompts"
+        for evaluator, entry in self.evaluators.items():
+            if entry.compares_with == "reference":
+                key = f"evaluators.{evaluator}.compares_with"
+                yield f"{key}: found 'reference', {lacking} or another evaluator"
+        for trained in self.trained_models:
+            yield f"trained_models.{trained}: learns from references, {lacking} or no such model"
 
     def _training(self) -> Iterator[str]:
         """Check trained models, and that their evaluators read what they were trained on."""
@@ -234,7 +321,10 @@ class Config(Settings):
         for key, found, expected in self.robustness.problems():
             yield f"robustness.{key}: found {found!r}; expected {expected}"
         for name, grid in self.robustness.grids.items():
-            if grid.beneficiary is not None and grid.beneficiary not in self.inference_nodes:
+            # Logged models are known once their logs are read; the simulation checks the name.
+            if self.logs() or grid.beneficiary is None:
+                continue
+            if grid.beneficiary not in self.inference_nodes:
                 key = f"robustness.grids.{name}.beneficiary"
                 yield _unknown(key, grid.beneficiary, self.inference_nodes)
 

@@ -54,9 +54,10 @@ def settings(package: str, values: Mapping[str, Any]) -> Any:
     return load(package, values["kind"]).Settings.model_validate(values)
 
 
-def union(package: str) -> Any:
-    """Return the discriminated union of the ``Settings`` of all kinds of a package."""
-    classes: list[type[Settings]] = [load(package, kind).Settings for kind in names(package)]
+def union(package: str, *, without: str = "") -> Any:
+    """Return the discriminated union of the ``Settings`` of all kinds of a package but one."""
+    kinds = [kind for kind in names(package) if kind != without]
+    classes: list[type[Settings]] = [load(package, kind).Settings for kind in kinds]
     if len(classes) == 1:
         return classes[0]
     return Annotated[reduce(or_, classes), Field(discriminator="kind")]

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from poq.metrics.bootstrap import prompt_counts
-from poq.schema import REFERENCE_METRICS
+from poq.reference_quality import references
 from poq.streams import stream
 
 
@@ -38,7 +38,8 @@ def find_front(
     """Return the front of every task and reference quality (table ``pareto``).
 
     On the test split. All nodes share a resample of prompts, since a hard prompt is hard for all;
-    the median seconds stay as they were measured.
+    the median seconds stay as they were measured. Of logged models whose seconds are not known
+    nobody can say who is on the front: it is null for all nodes of such a task.
 
     Args:
         quality: table ``reference_quality``.
@@ -70,17 +71,22 @@ def find_front(
         shape = len(prompts), len(nodes)
         sizes = np.zeros(shape)
         np.add.at(sizes, (row, column), 1.0)
-        for reference in REFERENCE_METRICS:
+        timed_all = nodes["seconds"].null_count() == 0
+        for reference in references(quality.filter(pl.col("task") == task)):
             sums = np.zeros(shape)
             np.add.at(sums, (row, column), group[reference].to_numpy())
             with np.errstate(invalid="ignore"):
                 means = (counts @ sums) / (counts @ sizes)
-            fronts = front(means, nodes["seconds"].to_numpy())
-            share = fronts[1:].mean(axis=0) if len(prompts) > 1 else np.full(len(nodes), np.nan)
+            on_front: list[bool | None] = [None] * len(nodes)
+            share = np.full(len(nodes), np.nan)
+            if timed_all:
+                fronts = front(means, nodes["seconds"].to_numpy())
+                on_front = fronts[0].tolist()
+                share = fronts[1:].mean(axis=0) if len(prompts) > 1 else share
             found.append(
                 nodes.with_columns(
                     pl.Series("quality", means[0]),
-                    pl.Series("front", fronts[0]),
+                    pl.Series("front", on_front, pl.Boolean),
                     pl.Series("front_share", share, nan_to_null=True),
                     task=pl.lit(task),
                     reference=pl.lit(reference),

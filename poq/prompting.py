@@ -39,7 +39,13 @@ class PromptFormat(NamedTuple):
 def load_formats(
     tasks: Iterable[str], templates: Iterable[str | Path], examples: Iterable[str | Path]
 ) -> dict[str, PromptFormat]:
-    """Read the format of each task; all three are in one order. See :func:`load_format`."""
+    """Read the format of each task; all three are in one order. See :func:`load_format`.
+
+    Without any template, as in a run over logged outputs, there are no formats.
+    """
+    templates = list(templates)
+    if not templates:
+        return {}
     files = zip(tasks, templates, examples, strict=True)
     return {task: load_format(template, example, task) for task, template, example in files}
 

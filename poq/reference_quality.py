@@ -12,12 +12,17 @@ from poq.streams import stream
 from poq.tables import with_prompts
 
 
-def reference_quality(outputs: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+def reference_quality(
+    outputs: pl.DataFrame, prompts: pl.DataFrame, logged: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return token F1, exact match and ROUGE of every output (table ``reference_quality``).
+
+    They are null for an output whose prompt has no reference.
 
     Args:
         outputs: table ``outputs`` of one or several nodes.
         prompts: table ``prompts``.
+        logged: table ``logged``, whose named qualities stand beside them; None without logs.
     """
     joined = with_prompts(outputs, prompts)
     measured = [
@@ -26,10 +31,30 @@ def reference_quality(outputs: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFr
             "exact_match": exact_match(output, references),
             **rouge(output, references),
         }
+        if references
+        else dict.fromkeys(REFERENCE_METRICS)
         for output, references in joined.select("output", "references").iter_rows()
     ]
     keys = joined.select("prompt_id", "model", "task", "split")
-    return keys.hstack(pl.DataFrame(measured, schema=dict.fromkeys(REFERENCE_METRICS, pl.Float64)))
+    quality = keys.hstack(
+        pl.DataFrame(measured, schema=dict.fromkeys(REFERENCE_METRICS, pl.Float64))
+    )
+    if logged is None:
+        return quality
+    named = logged.drop("task", "seconds", "cost")
+    return quality.join(
+        named, on=["prompt_id", "model"], how="left", validate="1:1", maintain_order="left"
+    )
+
+
+def references(quality: pl.DataFrame) -> list[str]:
+    """Return the names of the reference qualities that rows of table ``reference_quality`` have.
+
+    Those without any value, such as token F1 where no prompt has a reference, are left out.
+    """
+    keys = ("prompt_id", "model", "task", "split")
+    values = quality.drop(keys)
+    return [column.name for column in values if column.null_count() < len(column)]
 
 
 def mean_quality(
@@ -43,8 +68,12 @@ def mean_quality(
         confidence: coverage of the intervals.
         seed: the run's seed.
     """
-    long = quality.filter(pl.col("split") == "test").unpivot(
-        REFERENCE_METRICS, index=["prompt_id", "model", "task"], variable_name="reference"
+    long = (
+        quality.filter(pl.col("split") == "test")
+        .unpivot(
+            references(quality), index=["prompt_id", "model", "task"], variable_name="reference"
+        )
+        .drop_nulls("value")
     )
     rows = []
     for (model, task, reference), group in long.group_by(

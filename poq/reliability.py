@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from poq.metrics.correlation import correlations
-from poq.schema import JUDGE, REFERENCE_METRICS
+from poq.reference_quality import references
+from poq.schema import JUDGE
 from poq.streams import stream
 
 
@@ -25,7 +26,8 @@ def reliability(
     """Return correlations of scores with each reference quality (table ``reliability``).
 
     On the test split only, per task and pooled over tasks; constant scores or qualities give
-    null, never 0. An output without a score is left out, and n says so.
+    null, never 0. An output without a score is left out, and n says so; a reference quality that
+    no output of a task has (see :func:`poq.reference_quality.references`) has no row there.
 
     Args:
         scores: table ``scores`` of all evaluators.
@@ -41,20 +43,22 @@ def reliability(
         "prompt_id", "model", pl.col("score").alias(JUDGE)
     )
     test = scores.filter(pl.col("split") == "test")
-    for references in (quality.drop("task", "split"), judged):
+    for reference_columns in (quality.drop("task", "split"), judged):
         test = test.join(
-            references,
+            reference_columns,
             on=["prompt_id", "model"],
             how="left",
             validate="m:1",
             maintain_order="left",
         )
     by_task = pl.concat([test, test.with_columns(task=pl.lit("pooled"))])
+    known = {str(task): references(rows) for (task,), rows in quality.group_by("task")}
+    known["pooled"] = references(quality)
     compared = dict(scales.select("evaluator", "compares_with").unique().iter_rows())
     rows = []
     for (evaluator, task), group in by_task.group_by("evaluator", "task", maintain_order=True):
         judges = () if judge in (None, evaluator) else (JUDGE,)
-        for reference in (*REFERENCE_METRICS, *judges):
+        for reference in (*known[str(task)], *judges):
             scored = group.drop_nulls(["score", reference])
             found = correlations(
                 scored["score"],

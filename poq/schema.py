@@ -27,6 +27,8 @@ MULTI_DIMENSIONAL = (
     "weights", "calibration", "drop_in",
 )  # fmt: skip
 """Tables that a run without dimensions does not have."""
+KEPT = "kept"
+"""Outcome of the rows of a log that are not bad."""
 JUDGE = "judge"
 """Architecture of evaluators whose scores may be a reference for others, and that reference."""
 STRING, FLOAT, INT, BOOL = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
@@ -92,6 +94,9 @@ PROMPT_ID = Column("prompt_id", STRING, "identifier of the prompt, unique over t
 TASK = Column("task", STRING, "task of the prompt", values=TASKS)
 MODEL = Column("model", STRING, "inference node: a language model as it is served")
 EVALUATOR = Column("evaluator", STRING, "evaluator node: a scoring method as it is configured")
+REFERENCE = Column(
+    "reference", STRING, "reference quality: a metric, or a named quality of the logs"
+)
 NODE = Column("node", STRING, "name of the inference or evaluator node")
 KIND = Column("kind", STRING, "kind of the node", values=("inference", "evaluator"))
 COMPARES_WITH = Column(
@@ -126,6 +131,11 @@ COMPOSITE = [
 
 def _unit(name: str, description: str) -> Column:
     return Column(name, FLOAT, description, low=0, high=1)
+
+
+def _quality(name: str, what: str) -> Column:
+    description = f"{what}, maximum over references; null without a reference"
+    return Column(name, FLOAT, description, low=0, high=1, nullable=True)
 
 
 def _estimate(name: str, what: str, low: float | None, high: float | None) -> list[Column]:
@@ -191,14 +201,17 @@ _TABLES = [
             TASK,
             Column("question", STRING, "question; null for summarization", nullable=True),
             Column("context", STRING, "passage or article"),
-            Column("references", pl.List(pl.String()), "accepted answers or reference summaries"),
-            Column("prompt", STRING, "what is asked of a model: the task's template, filled in"),
+            Column("references", pl.List(pl.String()), "accepted answers or reference summaries; "
+                   "empty for a log without any"),
+            Column("prompt", STRING, "what is asked of a model: the task's template, filled in; "
+                   "null for logged outputs, whose models were asked elsewhere", nullable=True),
             Column("source", STRING, "where the row came from: file or dataset, with revision"),
             Column("split", STRING, "fit on calibration, report on test", values=SPLITS),
         ],
     ),
     Table(
-        "outputs", "outputs/<model>.parquet", "what one inference node returned",
+        "outputs", "outputs/<model>.parquet", "what one inference node returned; of a run over "
+        "logs, `outputs/logged.parquet` holds what all models returned",
         ["prompt_id", "model"],
         [
             PROMPT_ID,
@@ -208,12 +221,38 @@ _TABLES = [
                    unit="tokens", low=0, nullable=True),
             Column("output_tokens", INT, "tokens generated, the end-of-sequence token included; "
                    "null without a tokenizer", unit="tokens", low=0, nullable=True),
-            Column("input_truncated", BOOL, "the context was cut to fit the input limit"),
+            Column("input_truncated", BOOL, "the context was cut to fit the input limit; null for "
+                   "logged outputs", nullable=True),
             Column(
-                "finish_reason", STRING, "eos: the model ended; stop: a stop string; length: cut",
-                values=("eos", "stop", "length"),
+                "finish_reason", STRING, "eos: the model ended; stop: a stop string; length: cut; "
+                "null for logged outputs", values=("eos", "stop", "length"), nullable=True,
             ),
-            Column("seed", INT, "seed of sampling; null where decoding is greedy", nullable=True),
+            Column("seed", INT, "seed of sampling; null where decoding is greedy, and for logged "
+                   "outputs", nullable=True),
+        ],
+    ),
+    Table(
+        "logged", "logged.parquet", "what logs tell of their outputs", ["prompt_id", "model"],
+        [
+            PROMPT_ID,
+            MODEL,
+            TASK,
+            Column("seconds", FLOAT, "latency; null where the log has none", unit="s", low=0,
+                   nullable=True),
+            Column("cost", FLOAT, "cost, in the unit of the log; null where it has none", low=0,
+                   nullable=True),
+        ],
+        further=Column("<quality>", FLOAT, "one column a named quality of the logs, mapped from "
+                       "its range; null in tasks whose log lacks it", low=0, high=1,
+                       nullable=True),
+    ),
+    Table(
+        "log_rows", "log_rows.parquet", "what became of the rows of logs", ["task", "outcome"],
+        [
+            TASK,
+            Column("outcome", STRING, f"{KEPT}, or the first reason for which a row is bad, see "
+                   "poq/corpus/logs.py"),
+            _count("rows", "rows of the log, before prompts are drawn"),
         ],
     ),
     Table(
@@ -238,15 +277,17 @@ _TABLES = [
         ],
     ),
     Table(
-        "costs", "costs.parquet", "cost of every node, from its profile", ["node", "kind", "task"],
+        "costs", "costs.parquet", "cost of every node, from its profile; of logged models, from "
+        "their logs", ["node", "kind", "task"],
         [
             NODE,
             KIND,
             TASK,
-            _count("n", "single requests measured"),
-            Column("seconds", FLOAT, "median seconds of a single request", unit="s", low=0),
-            Column("seconds_q1", FLOAT, "first quartile", unit="s", low=0),
-            Column("seconds_q3", FLOAT, "third quartile", unit="s", low=0),
+            _count("n", "single requests measured, or rows of a log that tell a latency or cost"),
+            Column("seconds", FLOAT, "median seconds of a single request; null for a log without "
+                   "latencies", unit="s", low=0, nullable=True),
+            Column("seconds_q1", FLOAT, "first quartile", unit="s", low=0, nullable=True),
+            Column("seconds_q3", FLOAT, "third quartile", unit="s", low=0, nullable=True),
             Column("tokens_per_second", FLOAT, "all output tokens over all seconds of single "
                    "requests; null without output tokens", unit="tokens/s", low=0, nullable=True),
             Column("batch", INT, "requests of a call that measures throughput; null if none does",
@@ -255,11 +296,13 @@ _TABLES = [
                    unit="requests/s", low=0, nullable=True),
             Column("batch_tokens_per_second", FLOAT, "output tokens over seconds of such calls",
                    unit="tokens/s", low=0, nullable=True),
-            Column("peak_memory", FLOAT, "largest peak memory of single requests", unit="MiB",
-                   low=0),
+            Column("peak_memory", FLOAT, "largest peak memory of single requests; null for logs",
+                   unit="MiB", low=0, nullable=True),
             *SIZE,
-            Column("hardware", STRING, "processor, threads and accelerator"),
-            _unit("cost", "normalised cost: 0 the cheapest of its kind and task, 1 the dearest"),
+            Column("hardware", STRING, "processor, threads and accelerator; null for logs",
+                   nullable=True),
+            _unit("cost", "normalised cost: 0 the cheapest of its kind and task, 1 the dearest; 0 "
+                  "for all logged models where their log tells neither cost nor latency"),
         ],
     ),
     Table(
@@ -270,12 +313,15 @@ _TABLES = [
             MODEL,
             TASK,
             Column("split", STRING, "split of the prompt", values=SPLITS),
-            _unit("token_f1", "SQuAD token F1, maximum over references"),
-            _unit("exact_match", "SQuAD exact match, maximum over references"),
-            _unit("rouge1", "ROUGE-1 F-measure, maximum over references"),
-            _unit("rouge2", "ROUGE-2 F-measure, maximum over references"),
-            _unit("rougeL", "ROUGE-L F-measure, maximum over references"),
+            _quality("token_f1", "SQuAD token F1"),
+            _quality("exact_match", "SQuAD exact match"),
+            _quality("rouge1", "ROUGE-1 F-measure"),
+            _quality("rouge2", "ROUGE-2 F-measure"),
+            _quality("rougeL", "ROUGE-L F-measure"),
         ],
+        further=Column("<quality>", FLOAT, "one column a named quality of the logs, such as a "
+                       "human score; null in tasks whose log lacks it", low=0, high=1,
+                       nullable=True),
     ),
     Table(
         "quality", "quality.parquet", "mean reference quality of every inference node on the "
@@ -283,7 +329,7 @@ _TABLES = [
         [
             MODEL,
             TASK,
-            Column("reference", STRING, "reference-quality metric", values=REFERENCE_METRICS),
+            REFERENCE,
             _count("n", "outputs"),
             _count("n_prompts", "prompts"),
             *_estimate("mean", "mean reference quality, interval over prompts", 0, 1),
@@ -295,15 +341,17 @@ _TABLES = [
         [
             NODE,
             TASK,
-            Column("reference", STRING, "reference-quality metric", values=REFERENCE_METRICS),
+            REFERENCE,
             _count("n", "outputs"),
             _count("n_prompts", "prompts"),
             _unit("quality", "mean reference quality"),
-            Column("seconds", FLOAT, "median seconds a request", unit="s", low=0),
+            Column("seconds", FLOAT, "median seconds a request; null for a log without latencies",
+                   unit="s", low=0, nullable=True),
             Column("front", BOOL, "no other node is at least as good and as fast, and better in "
-                   "one; equal nodes stand on the front together"),
+                   "one; equal nodes stand on the front together; null without seconds",
+                   nullable=True),
             Column("front_share", FLOAT, "share of resamples of prompts in which it is on the "
-                   "front; null for one prompt", low=0, high=1, nullable=True),
+                   "front; null for one prompt, and without seconds", low=0, high=1, nullable=True),
         ],
     ),
     Table(
@@ -360,8 +408,8 @@ _TABLES = [
         [
             EVALUATOR,
             Column("task", STRING, "task; 'pooled' for all", values=(*TASKS, "pooled")),
-            Column("reference", STRING, "reference-quality metric; 'judge' for the score that "
-                   "the judge gave the same output", values=(*REFERENCE_METRICS, JUDGE)),
+            Column("reference", STRING, "reference quality: a metric, or a named quality of the "
+                   "logs; 'judge' for the score that the judge gave the same output"),
             Column("architecture", STRING, "how the evaluator is built: its kind, or what it is "
                    "among several of one kind"),
             COMPARES_WITH,

@@ -125,8 +125,15 @@ def targets(rows: pl.DataFrame, compares_with: Target) -> list[list[str]]:
 
     A prompt without a question gives an empty text for "question", and its context or evidence
     alone for "question+context" and "question+evidence".
+
+    Raises:
+        PoqError: an output is to be compared with references, and its prompt has none.
     """
     if compares_with == "reference":
+        if (lacking := rows.filter(pl.col("references").list.len() == 0)).height:
+            raise PoqError(
+                f"prompt {lacking['prompt_id'][0]} has no reference; expected one to compare with"
+            )
         return rows["references"].to_list()
     question = pl.col("question").fill_null("")
     if compares_with == "question+evidence":

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from poq.calibration.rungs import rungs, standing
-from poq.schema import REFERENCE_METRICS
+from poq.schema import KEPT, REFERENCE_METRICS
 
 
 def summarize(
@@ -18,12 +18,14 @@ def summarize(
 
     Args:
         tables: ``rewards``, ``quality``, ``reliability``, ``recommendations``, ``findings``,
-            ``scores`` of all evaluators, and ``calibration`` if the run has dimensions.
+            ``costs`` and ``scores`` of all evaluators; ``calibration`` of a run with dimensions,
+            ``log_rows`` of one over logs.
         references: the reference quality chosen for each task.
         confidence: coverage of the intervals, in (0, 1).
     """
     lines = [
         f"Intervals are {100 * confidence:g}% and resample prompts. All is of the test split.",
+        *_logs(tables.get("log_rows"), tables["costs"]),
         *_rewards(tables["rewards"], "inference"),
         *_rewards(tables["rewards"], "evaluator"),
         *_quality(tables["quality"], references),
@@ -40,6 +42,24 @@ def pooled_reference(references: Mapping[str, str]) -> str:
     """Return the reference quality for figures over all tasks: theirs if they agree, else F1."""
     chosen = set(references.values())
     return chosen.pop() if len(chosen) == 1 else REFERENCE_METRICS[0]
+
+
+def _logs(log_rows: pl.DataFrame | None, costs: pl.DataFrame) -> Iterator[str]:
+    """Yield what became of the rows of logs, and what they do not tell of costs."""
+    if log_rows is None:
+        return
+    yield "\nLogged outputs: rows read, and what became of them"
+    for (task,), rows in log_rows.group_by("task", maintain_order=True):
+        outcomes: dict[str, int] = dict(rows.select("outcome", "rows").iter_rows())
+        counts = ", ".join(f"{n} {outcome}" for outcome, n in outcomes.items() if outcome != KEPT)
+        dropped = f"; dropped: {counts}" if counts else ""
+        yield f"  {task:<22} {sum(outcomes.values())} read, {outcomes[KEPT]} kept{dropped}"
+    logged = costs.filter(pl.col("kind") == "inference")
+    for (task,), rows in logged.group_by("task", maintain_order=True):
+        if not rows["n"].sum():
+            yield f"  {task:<22} tells neither cost nor latency: every model costs 0"
+        elif rows["seconds"].has_nulls():
+            yield f"  {task:<22} tells no latency: cost as logged, no figure by seconds"
 
 
 def _rewards(rewards: pl.DataFrame, kind: str) -> Iterator[str]:

@@ -51,6 +51,8 @@ def frame() -> Frames:
 
 
 def _default(column: Column) -> Any:
+    if column.name == "reference":
+        return "token_f1"
     if column.nullable:
         return None
     if column.values is not None:

@@ -47,7 +47,7 @@ def read_file(path: Path) -> Rows:
     """Read a JSON-lines or Parquet file; its origin is its name and the digest of its bytes."""
     if not path.is_file():
         raise PoqError(f"{path}: no such file")
-    rows = _parquet(path) if path.suffix == ".parquet" else _json_lines(path)
+    rows = _parquet(path) if path.suffix == ".parquet" else read_json_lines(path)
     return Rows(rows, f"{path.name}@sha256:{file_sha256(path)[:16]}", str(path))
 
 
@@ -58,7 +58,8 @@ def _parquet(path: Path) -> list[dict[str, Any]]:
         raise PoqError(f"{path}: cannot be read as Parquet: {error}") from error
 
 
-def _json_lines(path: Path) -> list[dict[str, Any]]:
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a JSON-lines file; blank lines are skipped."""
     rows = []
     try:
         lines = path.read_text(encoding="utf-8").split("\n")

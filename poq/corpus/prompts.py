@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from poq import kinds
-from poq.corpus.rows import Instance, Rows, instances
+from poq.corpus.rows import Corpus, Instance, read
 from poq.errors import PoqError
 from poq.prompting import PromptFormat
 from poq.streams import stream
@@ -28,7 +28,7 @@ def build_prompts(
     Args:
         sources: settings of each task's source, by task.
         sample: number of prompts to draw from each source; None takes all.
-        formats: each task's template.
+        formats: each task's template; a task of logged outputs has none.
         calibration: share of prompts of each task in the calibration split, in (0, 1).
         seed: the run's seed.
 
@@ -37,14 +37,12 @@ def build_prompts(
     """
     frames = []
     for task, values in sources.items():
-        rows = _read(values, task)
-        drawn = _sample(
-            instances(rows, task), sample[task], stream(seed, "sample", task), rows.where
-        )
+        found = _read(values, task)
+        drawn = _sample(found.instances, sample[task], stream(seed, "sample", task), found.where)
         splits = assign_splits(
             [instance.context for instance in drawn], calibration, stream(seed, "split", task)
         )
-        frames.append(_frame(task, drawn, formats[task], rows.origin, splits))
+        frames.append(_frame(task, drawn, formats.get(task), found.origin, splits))
     return pl.concat(frames)
 
 
@@ -62,7 +60,7 @@ def spare_prompts(
     Args:
         sources: settings of each task's source, by task.
         prompts: table ``prompts``.
-        formats: each task's template.
+        formats: each task's template; a task of logged outputs has none.
         count: prompts to draw for each task; fewer if its source has fewer left.
         seed: the run's seed.
 
@@ -73,28 +71,26 @@ def spare_prompts(
     drawn = set(prompts["prompt_id"])
     frames = [prompts.clear()]
     for task, values in sources.items() if count else ():
-        rows = _read(values, task)
+        found = _read(values, task)
         left = [
             instance
-            for instance in instances(rows, task)
+            for instance in found.instances
             if instance.context not in test and f"{task}:{instance.id}" not in drawn
         ]
-        chosen = _sample(left, min(count, len(left)), stream(seed, "spare", task), rows.where)
+        chosen = _sample(left, min(count, len(left)), stream(seed, "spare", task), found.where)
         splits = ["calibration"] * len(chosen)
-        frames.append(_frame(task, chosen, formats[task], rows.origin, splits))
+        frames.append(_frame(task, chosen, formats.get(task), found.origin, splits))
     return pl.concat(frames)
 
 
-def _read(values: Mapping[str, Any], task: str) -> Rows:
-    settings = kinds.settings("poq.corpus", values)
-    rows: Rows = kinds.load("poq.corpus", settings.kind).read(settings, task)
-    return rows
+def _read(values: Mapping[str, Any], task: str) -> Corpus:
+    return read(kinds.settings("poq.corpus", values), task)
 
 
 def _frame(
     task: str,
     drawn: Sequence[Instance],
-    prompt_format: PromptFormat,
+    prompt_format: PromptFormat | None,
     origin: str,
     splits: Sequence[str],
 ) -> pl.DataFrame:
@@ -105,7 +101,9 @@ def _frame(
             "question": [instance.question for instance in drawn],
             "context": [instance.context for instance in drawn],
             "references": [instance.references for instance in drawn],
-            "prompt": [prompt_format.render(i.question, i.context) for i in drawn],
+            "prompt": [
+                prompt_format and prompt_format.render(i.question, i.context) for i in drawn
+            ],
             "source": [origin] * len(drawn),
             "split": splits,
         },

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from poq import kinds
 from poq.errors import PoqError
 
 COLUMNS = {
@@ -27,12 +28,33 @@ class Rows(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """A valid task instance."""
+    """A valid task instance; only one of a log may be without a reference."""
 
     id: str
     question: str | None
     context: str
     references: list[str]
+
+
+class Corpus(NamedTuple):
+    """Valid task instances and where they came from, as in :class:`Rows`."""
+
+    instances: list[Instance]
+    origin: str
+    where: str
+
+
+def read(settings: Any, task: str) -> Corpus:
+    """Read the task instances of a source, in its order; see :func:`instances`.
+
+    Args:
+        settings: of one of the kinds of ``poq.corpus``.
+        task: the task whose layout the source has.
+    """
+    found: Rows | Corpus = kinds.load("poq.corpus", settings.kind).read(settings, task)
+    if isinstance(found, Corpus):
+        return found
+    return Corpus(instances(found, task), found.origin, found.where)
 
 
 def instances(source: Rows, task: str) -> list[Instance]:

@@ -7,7 +7,8 @@ Nothing has to be registered; a module of this package is a figure if it has
 - ``data(tables, references) -> pl.DataFrame``: the tidy frame behind the figure, exactly what is
   drawn, in a fixed order. ``tables`` maps the names in ``TABLES`` to their frames; ``references``
   maps each task to the reference-quality metric that the configuration chose for it;
-- ``draw(data) -> matplotlib.figure.Figure``: the figure of such a frame, with at least one row.
+- ``draw(data) -> matplotlib.figure.Figure``: the figure of such a frame, with at least one row;
+  of a frame without any, the workflow draws :func:`poq.figures.style.nothing`.
 
 Figure modules stay cheap to import: plotting libraries are imported inside functions.
 """

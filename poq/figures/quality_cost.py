@@ -20,7 +20,9 @@ CLOCK_TICK = 1e-6
 
 
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
-    """Return one row a task and inference node that has both a quality and a cost.
+    """Return one row a task and inference node that has both a quality and seconds.
+
+    Logged models whose log tells no latency have none.
 
     Returns:
         ``task``, ``reference``, ``node``, ``n`` (outputs), ``n_prompts``, ``mean``, ``mean_low``,
@@ -34,7 +36,9 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
     seconds = pl.col("seconds", "seconds_q1", "seconds_q3").clip(lower_bound=CLOCK_TICK)
     costs = tables["costs"].filter(pl.col("kind") == "inference")
     joined = quality.join(
-        costs.select("node", "task", seconds, requests="n"), on=["node", "task"], validate="m:1"
+        costs.select("node", "task", seconds, requests="n").drop_nulls("seconds"),
+        on=["node", "task"],
+        validate="m:1",
     )
     fronts = tables["pareto"].select("task", "reference", "node", "front", "front_share")
     return joined.join(fronts, on=["task", "reference", "node"], validate="1:1").select(

@@ -19,7 +19,7 @@ TABLES = quality_cost.TABLES
 
 
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
-    """Return one row a task and inference node that has both a quality and a cost.
+    """Return one row a task and inference node that has both a quality and seconds.
 
     Returns:
         ``task``, ``reference``, ``node``, ``n`` (outputs), ``n_prompts``, ``requests``, ``mean``

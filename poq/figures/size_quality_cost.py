@@ -22,7 +22,7 @@ SIZES = {
 
 
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
-    """Return one row a task and inference node that has both a quality and a cost.
+    """Return one row a task and inference node that has both a quality and seconds.
 
     Returns:
         ``task``, ``reference``, ``node``, ``n`` (outputs), ``n_prompts``, ``requests``,

@@ -96,6 +96,17 @@ def panels(
     return figure, list(figure.subplots(rows, columns, squeeze=False, **share).flat)
 
 
+def nothing(title: str) -> Figure:
+    """Return the figure of a run that has nothing to draw: its title, and one line that says so."""
+    with theme():
+        figure, (axes,) = panels(1, 1, width=9, height=1.2, note="")
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=12, fontweight="bold")
+        text = "Nothing to draw: this run's data do not tell what the figure needs."
+        axes.text(0, 0.5, text, color=INK, transform=axes.transAxes)
+    return figure
+
+
 def interval(
     axes: Axes,
     low: float | None,

@@ -28,6 +28,7 @@ from poq.findings.base import (
 )
 from poq.metrics.bootstrap import Estimate, interval, prompt_counts
 from poq.metrics.correlation import pearson_difference
+from poq.reference_quality import references
 from poq.rewards import normalized, reward
 from poq.schema import JUDGE
 from poq.simulation.earnings import earnings, mean_earnings
@@ -80,6 +81,8 @@ def correlation(evidence: Evidence, *, evaluator: str, reference: str) -> Measur
         & (pl.col("reference") == reference)
         & (pl.col("task") == "pooled")
     )
+    if rows.is_empty():
+        raise NotMeasured(f"{found} has no correlation with {reference} in this run")
     return _estimated(rows, "pearson", found, evaluator)
 
 
@@ -97,6 +100,8 @@ def correlation_difference(
             *keys, pl.col("score").alias(name)
         )
 
+    if reference == F1:
+        _check_f1(evidence)
     if reference == JUDGE:
         target = of(str(evidence.judge), "target")
     else:
@@ -160,6 +165,7 @@ def reward_of_efficient(evidence: Evidence, *, kind: str) -> Measured:
     (pool,) = (pool for pool in pools if (pool.kind, pool.task) == (kind, "pooled"))
     advantage = [np.median(pool.cost[0]) - pool.cost[0]]
     if kind == "inference":
+        _check_f1(evidence)
         test = tables["reference_quality"].filter(pl.col("split") == "test")
         quality = dict(test.group_by("model").agg(pl.col(F1).mean()).iter_rows())
         means = np.array([quality[node] for node in pool.nodes])
@@ -192,8 +198,12 @@ def _efficiency(
         evidence.tables["reference_quality"]
         .filter((pl.col("split") == "test") & pl.col("model").is_in([*nodes, *others]))
         .join(timed.select("task", "seconds", model="node"), on=["model", "task"])
+        .drop_nulls(F1)
         .sort("prompt_id", "model")
     )
+    _check_f1(evidence)
+    if rows["seconds"].has_nulls():
+        raise NotMeasured("the logs of this run tell no seconds")
     prompts = rows["prompt_id"].unique().sort()
     counts = np.vstack(
         [
@@ -233,6 +243,11 @@ def _check_reference(evidence: Evidence, reference: str, *evaluators: str) -> No
         raise NotMeasured("no judge in this run")
     if reference == JUDGE and evidence.judge in evaluators:
         raise NotMeasured(f"{evidence.judge} is the judge itself")
+
+
+def _check_f1(evidence: Evidence) -> None:
+    if F1 not in references(evidence.tables["reference_quality"]):
+        raise NotMeasured(f"no {_NAMES[F1]} in this run, whose logs have no references")
 
 
 def _estimated(rows: pl.DataFrame, name: str, node: str, asked: str) -> Measured:

@@ -206,7 +206,8 @@ def build_pool(
     evaluators = [name for name in evaluators if name in scoring]
     if not evaluators:
         raise PoqError(f"scores: no evaluator of the pool has a score of the {split} split")
-    rated = wide.join(
+    # Without the scores, since an evaluator may have the name of a quality.
+    rated = wide.select("prompt_id", "model").join(
         reference_quality, on=["prompt_id", "model"], how="left", maintain_order="left"
     )
     qualities = [rated.select(pl.col(name)).to_series().to_numpy() for name in reference.values()]

@@ -68,6 +68,19 @@ def test_share_of_resamples_on_the_front(frame: Frames, tmp_path: Path) -> None:
     )
 
 
+def test_without_seconds_nobody_knows_the_front(frame: Frames, tmp_path: Path) -> None:
+    quality, costs = evidence(frame)
+    unknown = costs.with_columns(seconds=pl.lit(None, pl.Float64))
+    human = quality.with_columns(human=1 - pl.col("token_f1"))
+    found = find_front(human, unknown, resamples=100, seed=1)
+    tables.write(found, "pareto", tmp_path / "pareto.parquet", {})
+    assert set(found["reference"]) == {"token_f1", "exact_match", "human"}
+    assert found.select("seconds", "front", "front_share").null_count().row(0) == (6, 6, 6)
+    # 1 - (0 + 0.6) / 2
+    cheap = found.filter((pl.col("node") == "cheap") & (pl.col("reference") == "human"))
+    assert cheap["quality"].to_list() == pytest.approx([0.7])
+
+
 def test_one_prompt_has_no_share(frame: Frames) -> None:
     quality, costs = evidence(frame)
     found = find_front(quality.filter(pl.col("prompt_id") == "p"), costs, resamples=100, seed=1)

@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 
 from poq import tables
 from poq.errors import PoqError
-from poq.reference_quality import mean_quality, reference_quality
+from poq.reference_quality import mean_quality, reference_quality, references
 from poq.schema import REFERENCE_METRICS
 from tests.conftest import Frames
 
@@ -53,6 +53,25 @@ def test_every_output_is_measured_against_the_references_of_its_prompt(frame: Fr
     )  # fmt: skip
 
 
+def test_without_references_the_metrics_are_null_and_named_qualities_stand(
+    frame: Frames, tmp_path: Path
+) -> None:
+    prompts = frame("prompts", prompt_id=["p", "q"], references=[[], ["a cat"]], split="test")
+    outputs = frame("outputs", prompt_id=["p", "q"], model="m", output="a cat")
+    logged = frame("logged", prompt_id=["q", "p"], model="m").with_columns(
+        human=pl.Series([0.25, 0.75])
+    )
+    found = reference_quality(outputs, prompts, logged)
+    assert found["token_f1"].to_list() == [None, 1.0]
+    assert found["human"].to_list() == [0.75, 0.25]
+    assert references(found) == [*REFERENCE_METRICS, "human"]
+    assert references(found.filter(pl.col("prompt_id") == "p")) == ["human"]
+    tables.write(found, "reference_quality", tmp_path / "quality.parquet", {})
+    means = mean_quality(found, resamples=100, confidence=0.9, seed=1)
+    n = {row["reference"]: row["n"] for row in means.iter_rows(named=True)}
+    assert n == {**dict.fromkeys(REFERENCE_METRICS, 1), "human": 2}
+
+
 def test_without_outputs_there_are_columns(frame: Frames) -> None:
     found = reference_quality(frame("outputs").clear(), frame("prompts"))
     assert found.is_empty()
@@ -80,7 +99,7 @@ def quality(frame: Frames) -> pl.DataFrame:
 
 def test_means_are_those_of_the_test_split(quality: pl.DataFrame) -> None:
     found = mean_quality(quality, resamples=200, confidence=0.9, seed=1)
-    assert len(found) == 3 * len(REFERENCE_METRICS)  # (m, qa), (n, qa), (m, summarization)
+    assert len(found) == 3 * 2  # (m, qa), (n, qa), (m, summarization); the other metrics are null
     rows = by_key(found, "model", "task", "reference")
     # (0.2 + 0.6) / 2, the calibration row left out; resamples give 0.2, 0.4 and 0.6
     assert rows["m", "qa", "token_f1"] == pytest.approx(
@@ -118,4 +137,4 @@ def test_the_seed_decides_and_the_order_of_rows_does_not(quality: pl.DataFrame) 
 def test_the_result_fulfils_its_contract(quality: pl.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "quality.parquet"
     tables.write(mean_quality(quality, resamples=100, confidence=0.9, seed=1), "quality", path, {})
-    assert len(tables.read("quality", path)) == 15
+    assert len(tables.read("quality", path)) == 6

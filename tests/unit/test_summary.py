@@ -84,6 +84,7 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
         "reliability": reliability,
         "findings": findings,
         "scores": scores,
+        "costs": frame("costs"),
     }
     lines = summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()
     assert lines[0].startswith("Intervals are 95%")
@@ -112,6 +113,25 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
     assert text[start + 1] == "judge 2 cut"
     frames["scores"] = scores.with_columns(missing=pl.lit(None, pl.String))
     assert "Missing" not in summarize(frames, {"qa": "token_f1"}, 0.95)
+    assert "Logged" not in "\n".join(lines)
+
+    frames["log_rows"] = frame(
+        "log_rows",
+        task=["qa", "qa", "qa", "summarization"],
+        outcome=["kept", "output missing", "repeated row", "kept"],
+        rows=[90, 7, 3, 12],
+    )
+    frames["costs"] = frame(
+        "costs", node="m", task=["qa", "summarization"], kind="inference", n=[90, 0]
+    )
+    text = [line.strip() for line in summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()]
+    start = text.index("Logged outputs: rows read, and what became of them")
+    assert [" ".join(line.split()) for line in text[start + 1 : start + 5]] == [
+        "qa 100 read, 90 kept; dropped: 7 output missing, 3 repeated row",
+        "summarization 12 read, 12 kept",
+        "qa tells no latency: cost as logged, no figure by seconds",
+        "summarization tells neither cost nor latency: every model costs 0",
+    ]
 
 
 def test_the_ladder_says_how_composites_stand(frame: Frames) -> None:

@@ -17,7 +17,7 @@ def needed():
         if name == "fetch_model":
             folder = wildcards.folder
             entries[f"models.{folder}"] = ("poq.models", cfg.models[folder])
-        elif name == "build_prompts":
+        elif name in ("build_prompts", "read_logs"):
             for task, settings in cfg.tasks.items():
                 entries[f"tasks.{task}.source"] = ("poq.corpus", settings.source)
         elif name in ("generate_outputs", "profile_node"):

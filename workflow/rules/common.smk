@@ -21,7 +21,8 @@ GPU = int(shutil.which("nvidia-smi") is not None)
 
 
 wildcard_constraints:
-    model="|".join(cfg.inference_nodes),
+    # Without any node, as over logs, no name may match: an empty constraint would let all.
+    model="|".join(cfg.inference_nodes) or "(?!)",
     evaluator="|".join(cfg.evaluators),
     figure="|".join(figures.names()),
     folder="|".join(cfg.models),
@@ -57,8 +58,9 @@ def has(name):
 
 
 def all_outputs(wildcards=None):
-    """Return the outputs of all inference nodes."""
-    return [table("outputs", model=model) for model in cfg.inference_nodes]
+    """Return the outputs of all inference nodes, or of all logged models."""
+    names = ["logged"] if cfg.logs() else cfg.inference_nodes
+    return [table("outputs", model=name) for name in names]
 
 
 def all_of_evaluators(name):
@@ -141,5 +143,5 @@ def dump(settings):
 
 FIGURES = [name for name in figures.names() if all(map(has, figures.load(name).TABLES))]
 BOOTSTRAP = dump(cfg.bootstrap)
-TEMPLATES = [resource(task.template) for task in cfg.tasks.values()]
-EXAMPLES = [resource(task.worked_example) for task in cfg.tasks.values()]
+TEMPLATES = [resource(t.template) for t in cfg.tasks.values() if t.template]
+EXAMPLES = [resource(t.worked_example) for t in cfg.tasks.values() if t.worked_example]

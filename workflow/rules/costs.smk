@@ -65,15 +65,16 @@ rule profile_evaluator:
 
 
 rule normalize_costs:
-    """Turn measured seconds into normalised costs."""
+    """Turn measured seconds, and what logs tell, into normalised costs."""
     input:
-        [
-            table("profile", kind="inference", node=model)
-            for model in cfg.inference_nodes
-        ],
-        [
-            table("profile", kind="evaluator", node=evaluator)
-            for evaluator in cfg.evaluators
+        **LOGGED,
+        profiles=[
+            table("profile", kind=kind, node=node)
+            for kind, nodes in (
+                ("inference", cfg.inference_nodes),
+                ("evaluator", cfg.evaluators),
+            )
+            for node in nodes
         ],
     output:
         table("costs"),

@@ -53,6 +53,7 @@ rule generate_outputs:
 rule measure_quality:
     """Compare every output with its references."""
     input:
+        **LOGGED,
         prompts=table("prompts"),
         outputs=all_outputs(),
     output:

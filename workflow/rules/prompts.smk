@@ -13,7 +13,11 @@ def prompt_files(wildcards):
 
 
 SOURCES = {task: dump(settings.source) for task, settings in cfg.tasks.items()}
-CORPUS_KINDS = [f"poq.corpus.{task.source.kind}" for task in cfg.tasks.values()]
+NESTED = [log.prompts for log in cfg.logs().values() if log.prompts is not None]
+CORPUS_KINDS = [
+    f"poq.corpus.{source.kind}"
+    for source in [*(task.source for task in cfg.tasks.values()), *NESTED]
+]
 
 
 rule build_prompts:

@@ -22,12 +22,14 @@ rule record_config:
 rule summarize_run:
     """Say who earned most and least, who can be relied on, what to choose, what was published."""
     input:
+        **LOG_ROWS,
         rewards=table("rewards"),
         quality=table("quality"),
         reliability=table("reliability"),
         recommendations=table("recommendations"),
         findings=table("findings"),
         calibration=table("calibration") if has("calibration") else [],
+        costs=table("costs"),
         scores=all_of_evaluators("scores"),
         # What the summary does not read, but comes before it: it marks the end of a run.
         config=results("config.yaml"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from poq import figures, tables
-from poq.figures.style import save
+from poq.figures.style import nothing, save
 from poq.pages import html_table
 from poq.stages import stage
 
@@ -14,5 +14,6 @@ with stage(snakemake.log[0]):
         for name, paths in ((name, snakemake.input.get(name)) for name in module.TABLES)
     }
     data = module.data(frames, snakemake.params.references)
-    save(module.draw(data), snakemake.output.svg, snakemake.output.png)
+    figure = module.draw(data) if len(data) else nothing(module.TITLE)
+    save(figure, snakemake.output.svg, snakemake.output.png)
     Path(snakemake.output.html).write_text(html_table(data, module.TITLE), encoding="utf-8")

@@ -8,7 +8,8 @@ from poq.stages import stage
 from poq.summary import summarize
 
 with stage(snakemake.log[0]):
-    names = ("rewards", "quality", "reliability", "recommendations", "findings")
+    names = ["rewards", "quality", "reliability", "recommendations", "findings", "costs"]
+    names += ["log_rows"] if snakemake.input.get("log_rows") else []
     frames = {name: tables.read(name, snakemake.input[name]) for name in names}
     if snakemake.input.calibration:
         frames["calibration"] = tables.read("calibration", snakemake.input.calibration)
