@@ -2,10 +2,10 @@
 
     python -m benchmarks.audit --run results/demo --seeds 100
 
-Into a run's own tables, each seed puts a random dimension and a negated one (1 less the dimension
-of greatest r on the calibration split, with noise of its own spread), and audits them on the
-calibration split, as calibration does. Each seed also deals the prompts of each task to the splits
-anew, and compares the verdicts on both. README.md says what the columns mean.
+Into a run's own tables, each seed puts ten random dimensions and ten negated ones (1 less the
+dimension of greatest r on the calibration split, with noise of its own spread), and audits them on
+the calibration split, as calibration does. Each seed also deals the prompts of each task to the
+splits anew, and compares the verdicts on both. README.md says what the columns mean.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from poq.audit import audit, values_of
 from poq.streams import stream
 
 USELESS, HARMFUL = "random", "negated"
+TIMES = 10
+"""Dimensions of each sort that a seed plants: they share the seed's resamples, and little time."""
 REFERENCE = "reference"
 """Each task's own reference quality, in one column."""
 
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found, swapped = [], []
     for seed in range(options.seeds):
         with_planted = planted(calibration, source, seed)
-        found.append(audited(with_planted.select(_KEYS, USELESS, HARMFUL), seed))
+        found.append(audited(with_planted.drop(values_of(calibration)), seed))
         swapped.append(verdicts_of_both(audited(dealt(dimensions, seed), seed)))
     print(f"{options.seeds} seeds, {options.run}: minimum r {cfg.calibration.minimum}\n")
     print(planted_table(pl.concat(found)))
@@ -74,15 +76,15 @@ def best_of_each_task(audited: pl.DataFrame) -> dict[str, str]:
 
 
 def planted(rows: pl.DataFrame, source: dict[str, str], seed: int) -> pl.DataFrame:
-    """Return the rows with a random and a negated dimension."""
+    """Return the rows with random and negated dimensions, whose names end in their number."""
     rng = stream(seed, "planted")
     names = [pl.when(pl.col("task") == task).then(name) for task, name in source.items()]
     copied = rows.select(pl.coalesce(names) if names else pl.lit(None, pl.Float64)).to_series()
     spread = float(np.nanstd(copied.to_numpy())) if copied.count() else 0.0
-    noise = pl.Series(rng.normal(0, spread, len(rows)))
+    noise = rng.normal(0, spread, (TIMES, len(rows)))
     return rows.with_columns(
-        pl.Series(USELESS, rng.random(len(rows))),
-        (1 - copied + noise).clip(0, 1).alias(HARMFUL),
+        *(pl.Series(f"{USELESS}{i}", rng.random(len(rows))) for i in range(TIMES)),
+        *((1 - copied + noise[i]).clip(0, 1).alias(f"{HARMFUL}{i}") for i in range(TIMES)),
     )
 
 
@@ -114,15 +116,22 @@ def verdicts_of_both(audited: pl.DataFrame) -> pl.DataFrame:
 
 def planted_table(found: pl.DataFrame) -> str:
     """Return in what share of seeds each planted dimension was found for what it is."""
-    lines = [f"{'task':14} {'planted':9} {'n':>5} {'r':>6} {'not reliable':>13} {'harmful':>8}"]
-    shares = found.group_by("task", "dimension", maintain_order=True).agg(
+    lines = [
+        f"{'task':14} {'planted':8} {'times':>6} {'n':>5} {'r':>6} {'not reliable':>13} "
+        f"{'harmful':>8}"
+    ]
+    sort = pl.col("dimension").str.strip_chars_end("0123456789")
+    shares = found.group_by("task", sort, maintain_order=True).agg(
+        pl.len(),
         pl.col("n").first(),
         pl.col("pearson").mean().fill_null(float("nan")),
         missed=(pl.col("verdict") == "reliable").mean(),
         harmful=(pl.col("verdict") == "harmful").mean(),
     )
-    for task, name, n, r, missed, harmful in shares.iter_rows():
-        lines.append(f"{task:14} {name:9} {n:5} {r:+6.2f} {1 - missed:13.3f} {harmful:8.3f}")
+    for task, name, times, n, r, missed, harmful in shares.iter_rows():
+        lines.append(
+            f"{task:14} {name:8} {times:6} {n:5} {r:+6.2f} {1 - missed:13.3f} {harmful:8.3f}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -134,9 +143,6 @@ def swapped_table(both: dict[str, pl.DataFrame]) -> str:
         may = "-" if differ.is_empty() else f"{differ['overlap'].sum() / len(differ):.3f}"
         lines.append(f"{name:24} {len(rows):9} {len(differ):7} {may:>8}")
     return "\n".join(lines)
-
-
-_KEYS = pl.col("prompt_id", "model", "task", "split")
 
 
 class _AsItStands(argparse.RawDescriptionHelpFormatter):

@@ -43,11 +43,12 @@ def test_it_tells_how_often_each_is_found(run: Path, capsys: pytest.CaptureFixtu
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     # One task, and pooled: 12 calibration prompts of 4 models.
     planted = [line for line in lines if line[:1] in (["qa"], ["pooled"])]
-    assert [line[:3] for line in planted] == [
-        ["qa", "random", "48"], ["qa", "negated", "48"],
-        ["pooled", "random", "48"], ["pooled", "negated", "48"],
+    # Ten of each sort, three seeds.
+    assert [line[:4] for line in planted] == [
+        ["qa", "random", "30", "48"], ["qa", "negated", "30", "48"],
+        ["pooled", "random", "30", "48"], ["pooled", "negated", "30", "48"],
     ]  # fmt: skip
-    assert [line[4:] for line in planted if line[1] == "negated"] == [["1.000", "1.000"]] * 2
+    assert [line[5:] for line in planted if line[1] == "negated"] == [["1.000", "1.000"]] * 2
     # Two dimensions, signals left out, of one task and pooled; times three seeds.
     assert [line[-3] for line in lines[-2:]] == ["4", "12"]
 
