@@ -71,7 +71,7 @@ def core(scores: Floats, weights: Floats, params: tuple[float, ...]) -> float:
         total += weights[i]
     needed = (kappa - 1e-12) * total
     support = 0.0
-    benchmark = scores[0]
+    benchmark = scores[len(scores) - 1]
     for i in range(len(scores)):
         j = len(scores) - 1 - i
         # As long as the support is too small, the benchmark lies at this score or below.

@@ -46,7 +46,7 @@ def draw(data: pl.DataFrame) -> Figure:
     """Return a column an attack, error above correlation, with the frame of :func:`data`."""
     attacks = data["attack"].unique(maintain_order=True).to_list()
     note = (
-        f"K = {data['k'][0]}; {robust.sample(data)}. Bars: 95 % interval over replications on "
+        f"K = {data['k'][0]}; {robust.sample(data)}. Bars: interval over replications on "
         "the prompts of the test split.\nMarks of one share stand side by side. In brackets: the "
         "trust update of rules that use trust."
     )

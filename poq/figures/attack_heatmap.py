@@ -63,7 +63,7 @@ def draw(data: pl.DataFrame) -> Figure:
         ),
         default=None,
     )  # fmt: skip
-    precision = "no interval" if half is None else f"95 % intervals of at most +/-{half:.2f}"
+    precision = "no interval" if half is None else f"intervals of at most +/-{half:.2f}"
     attacked = data.filter(pl.col("attack") != robust.HONEST)
     ratios = ", ".join(f"{100 * value:.0f} %" for value in attacked["malicious_ratio"].unique())
     note = (

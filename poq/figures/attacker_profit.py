@@ -53,7 +53,7 @@ def draw(data: pl.DataFrame) -> Figure:
     looks = robust.looks(data)
     columns = min(COLUMNS, len(attacks))
     note = (
-        f"K = {data['k'][0]}; {robust.sample(data)}. Bars: 95 % interval over replications on "
+        f"K = {data['k'][0]}; {robust.sample(data)}. Bars: interval over replications on "
         "the prompts of the test split.\nMarks of one share stand side by side. Large marks on "
         "the line of no profit: the share from which on the attack pays, with its interval,\n"
         "if it pays at last in half of the replications. Profit: income of the coalition less that "

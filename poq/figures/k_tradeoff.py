@@ -62,7 +62,7 @@ def draw(data: pl.DataFrame) -> Figure:
     ratios = data.filter(pl.col("malicious_ratio") > 0)["malicious_ratio"].unique()
     shares = ", ".join(f"{100 * value:.0f} %" for value in ratios)
     note = (
-        f"Attacked networks: {shares} malicious. {robust.sample(data)}. Bars: 95 % interval over "
+        f"Attacked networks: {shares} malicious. {robust.sample(data)}. Bars: interval over "
         "replications on the prompts of the test\nsplit. Evaluator rewards are those of all "
         "nodes, malicious ones too; spread over ratings (evaluators) and rounds (inference)."
     )

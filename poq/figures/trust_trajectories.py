@@ -70,7 +70,7 @@ def draw(data: pl.DataFrame) -> Figure:
     note = (
         f"Mean trust under the {first['consensus'].replace('_', ' ')}, "
         f"{100 * first['malicious_ratio']:.0f} % malicious, K = {first['k']}; "
-        f"{robust.sample(data.with_columns(rounds=pl.col('round').max()))}.\nBands: 95 % interval "
+        f"{robust.sample(data.with_columns(rounds=pl.col('round').max()))}.\nBands: interval "
         "over replications on the prompts of the test split. Dotted: the round by which half of "
         "the nodes of an honest network\nshould stand at the cap by the published update's "
         "formula; shade: its interval, resampling prompts."

@@ -210,16 +210,16 @@ class RobustnessSettings(Settings):
         400, ge=1, description="The same behind the intervals of contrasts, and so of findings."
     )
     threads: int = Field(2, ge=1, description="CPU threads of one study; not part of the result.")
-    consensus: Annotated[dict[str, ConsensusRule], _every("poq.consensus")] = Field(
+    consensus: Annotated[dict[Name, ConsensusRule], _every("poq.consensus")] = Field(
         {},
         validate_default=True,
         description="Consensus rules by name, besides every kind under its own name with its "
         "defaults.",
     )
-    trust: Annotated[dict[str, TrustUpdate], _every("poq.trust")] = Field(
+    trust: Annotated[dict[Name, TrustUpdate], _every("poq.trust")] = Field(
         {}, validate_default=True, description="Trust updates by name, likewise."
     )
-    attacks: Annotated[dict[str, Attack], _every("poq.attacks")] = Field(
+    attacks: Annotated[dict[Name, Attack], _every("poq.attacks")] = Field(
         {}, validate_default=True, description="Attacks by name, likewise."
     )
     grids: dict[Name, GridSettings] = Field(
@@ -276,6 +276,9 @@ class RobustnessSettings(Settings):
     def problems(self) -> Iterator[tuple[str, Any, str]]:
         """Yield what is wrong with names and sizes: key, what was found, what was expected."""
         libraries = {"consensus": self.consensus, "trust": self.trust, "attacks": self.attacks}
+        for name, grid in self.grids.items():
+            if max(grid.malicious_ratios) == 0:
+                yield f"grids.{name}.malicious_ratios", [*grid.malicious_ratios], "one above 0"
         for where, named in self._named().items():
             for field, values in named:
                 key = f"{where}.{field}"

@@ -353,6 +353,16 @@ def change(demo_config: dict[str, Any]) -> Change:
             "to 1",
         ),
         (
+            "robustness/grids/paper/malicious_ratios",
+            [0.0],
+            "robustness.grids.paper.malicious_ratios: found [0.0]; expected one above 0",
+        ),
+        (
+            "robustness/consensus",
+            {"a(b": {"kind": "mean"}},
+            "robustness.consensus.a(b: found 'a(b'; expected " + NAME,
+        ),
+        (
             "robustness/grids/beyond/beneficiary",
             "nobody",
             "robustness.grids.beyond.beneficiary: found 'nobody'; expected one of "

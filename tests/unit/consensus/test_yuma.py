@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from poq.consensus.yuma import Settings, consensus
+from poq.consensus.yuma import Settings, consensus, core, params
 
 
 def yuma(kappa: float = 0.5) -> Settings:
@@ -30,3 +31,10 @@ def test_a_minority_cannot_lift_it_but_can_pull_it_down() -> None:
     assert consensus([*honest, 10.0, 10.0], yuma()) == 6
     # (18 + 0) / 4 = 4.5
     assert consensus([*honest, 0.0], yuma()) == 4.5
+
+
+def test_a_share_of_almost_nothing_clips_nothing() -> None:
+    # below the tolerance for rounding, 1e-12: the mean, in both definitions
+    scores, little = np.array([2.0, 4.0, 9.0]), yuma(1e-13)
+    assert consensus(scores, little) == 5
+    assert core(scores, np.ones(3), params(little)) == 5

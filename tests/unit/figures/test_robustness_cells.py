@@ -3,7 +3,15 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from poq.figures import (
+    alignment_curves,
+    attack_heatmap,
+    attacker_profit,
+    k_tradeoff,
+    trust_trajectories,
+)
 from poq.figures import robustness_cells as robust
+from tests.conftest import Frames
 from tests.unit.figures.conftest import Robustness
 
 
@@ -106,3 +114,24 @@ def test_small_print_counts(robustness: Robustness) -> None:
 def test_marks_of_several_series_stand_aside() -> None:
     assert robust.shifts(3, 0.1) == pytest.approx([-0.05, 0, 0.05])
     assert robust.shifts(1, 0.1) == [0]
+
+
+def test_small_print_names_no_confidence(robustness: Robustness, frame: Frames) -> None:
+    """It is configuration, and no table holds it."""
+    metrics = ["mae", "pearson", "profit", *k_tradeoff.METRICS]
+    rows = [("mean", "published", 5, "noise", ratio, 1 + ratio) for ratio in (0.0, 0.3)]
+    cell = {"consensus": "mean", "trust": "published", "k": 5, "attack": "noise", "nodes": 20}
+    tables = {
+        "robustness": pl.concat([robustness(*rows, metric=metric) for metric in metrics]),
+        "break_even": frame("break_even", grid="g", split="test", n=8, value=7.0, **cell),
+        "contrasts": frame("contrasts", contrast=["rounds_predicted"], value=40.0, **cell),
+        "trust_trajectories": frame(
+            "trust_trajectories", metric="trust_honest", round=[1, 10], n=8, value=1.0,
+            effective_evaluators=3.48, **cell,
+        ),
+    }  # fmt: skip
+    drawn = (alignment_curves, attack_heatmap, attacker_profit, k_tradeoff, trust_trajectories)
+    for figure in drawn:
+        note = figure.draw(figure.data(tables, {})).get_supxlabel()
+        assert "interval" in note
+        assert "95" not in note

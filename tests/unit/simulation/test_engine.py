@@ -7,7 +7,15 @@ from poq.errors import PoqError
 from poq.rewards import RewardSettings
 from poq.schema import ROBUSTNESS_METRICS
 from poq.simulation import reference
-from poq.simulation.engine import as_played, checkpoints, measure, run, study, trajectories
+from poq.simulation.engine import (
+    as_played,
+    checkpoints,
+    malicious_nodes,
+    measure,
+    run,
+    study,
+    trajectories,
+)
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Grid
 from poq.trust.published import updates_to_cap
@@ -134,6 +142,16 @@ def test_a_grid_is_a_frame(pool: Pool) -> None:
     assert sizes["value"].to_list() == [3 if n else None for n in pays]
     assert 0 in pays
     assert max(pays) > 0
+
+
+@pytest.mark.parametrize(
+    ("ratio", "nodes", "expected"), [(0.7, 45, 32), (0.29, 50, 15), (0.5, 11, 6), (0.04, 11, 0)]
+)
+def test_malicious_nodes_are_rounded_half_up(
+    make_cell: MakeCell, pool: Pool, ratio: float, nodes: int, expected: int
+) -> None:
+    # 0.7 * 45 is 31.499999999999996 in floating point, 0.29 * 50 is 14.499999999999998
+    assert malicious_nodes(make_cell(malicious_ratio=ratio), pool.with_nodes(nodes)) == expected
 
 
 def test_an_attack_of_nobody_is_none(make_cell: MakeCell, pool: Pool) -> None:
