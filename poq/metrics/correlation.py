@@ -48,27 +48,36 @@ def weighted_spearman(x: Floats, y: Floats, weights: Floats) -> Floats:
 def weighted_kendall(
     x: Floats, y: Floats, weights: Floats, prompts: NDArray[np.intp] | None = None
 ) -> Floats:
-    """Return Kendall's tau-b under each row of weights; memory grows with n squared.
+    """Return Kendall's tau-b under each row of weights.
 
     Args:
         x: shape (n,).
         y: shape (n,).
         weights: shape (b, n), or (b, p) if rows share the weight of their prompt.
         prompts: the prompt's column of each row, shape (n,). Pairs are then summed by prompt
-            first, which costs a resample p squared steps instead of n squared; signs are whole
-            numbers, so the result is the same to the bit.
+            first, which costs a resample p squared steps instead of n squared, and memory that
+            grows with n and p squared; signs are whole numbers, so the result is the same to the
+            bit.
     """
-    sign_x = np.sign(x[:, None] - x[None, :])
-    sign_y = np.sign(y[:, None] - y[None, :])
-    member = None if prompts is None else np.eye(weights.shape[1])[prompts]
+    size = weights.shape[1]
+    order = np.arange(size) if prompts is None else np.argsort(prompts, kind="stable")
+    group = order if prompts is None else np.asarray(prompts)[order]
+    xs, ys = np.asarray(x)[order], np.asarray(y)[order]
+    present, starts = np.unique(group, return_index=True)
+    concordant, untied_x, untied_y = (np.zeros((size, size)) for _ in range(3))
+    for i, start in enumerate(starts):
+        rows = slice(start, starts[i + 1] if i + 1 < len(starts) else len(xs))
+        sign_x = np.sign(xs[rows, None] - xs[None, :])
+        sign_y = np.sign(ys[rows, None] - ys[None, :])
+        pairs = sign_x * sign_y, np.abs(sign_x), np.abs(sign_y)
+        for sums, of_rows in zip((concordant, untied_x, untied_y), pairs, strict=True):
+            sums[present[i], present] = np.add.reduceat(of_rows.sum(axis=0), starts)
 
-    def total(pairs: Floats) -> Floats:
-        if member is not None:
-            pairs = member.T @ pairs @ member
-        return np.asarray(((weights @ pairs) * weights).sum(axis=1))
+    def total(sums: Floats) -> Floats:
+        return np.asarray(((weights @ sums) * weights).sum(axis=1))
 
-    concordance = total(sign_x * sign_y)
-    untied = total(np.abs(sign_x)) * total(np.abs(sign_y))
+    concordance = total(concordant)
+    untied = total(untied_x) * total(untied_y)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(untied > 0, np.clip(concordance / np.sqrt(untied), -1, 1), np.nan)
 
@@ -124,11 +133,13 @@ def correlations(
     if len(xs) < 2:
         return dict.fromkeys(METHODS, Estimate(np.nan, np.nan, np.nan))
     once = np.ones((1, len(xs)))
+    values = {
+        "pearson": weighted_pearson(xs, ys, once),
+        "spearman": weighted_spearman(xs, ys, once),
+        "kendall": weighted_kendall(xs, ys, np.ones((1, len(labels))), index),
+    }
     if len(labels) < 2:
-        return {
-            name: Estimate(float(method(xs, ys, once)[0]), np.nan, np.nan)
-            for name, method in METHODS.items()
-        }
+        return {name: Estimate(float(value[0]), np.nan, np.nan) for name, value in values.items()}
     counts = prompt_counts(len(labels), resamples, rng)
     replicates = {
         "pearson": weighted_pearson(xs, ys, counts[:, index]),
@@ -136,8 +147,8 @@ def correlations(
         "kendall": weighted_kendall(xs, ys, counts, index),
     }
     return {
-        name: interval(float(method(xs, ys, once)[0]), replicates[name], confidence)
-        for name, method in METHODS.items()
+        name: interval(float(value[0]), replicates[name], confidence)
+        for name, value in values.items()
     }
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from poq import tables
 from poq.reliability import reliability
-from poq.schema import REFERENCE_METRICS
 from tests.conftest import Frames
 
 QUALITY = [0.1, 0.2, 0.3, 0.4, 0.5]
