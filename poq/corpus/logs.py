@@ -191,14 +191,14 @@ def read_log(settings: Settings, task: str) -> Log:
     if corpus is None:
         rows = _with_prompts(rows, settings)
     good, bad = _checked(rows, settings, corpus)
-    counts = bad.group_by("reason", maintain_order=True).len().rows()
+    counts = _counts(bad)
     if len(bad) and settings.on_bad_row == "error":
         raise PoqError(_told(path, bad, len(rows)))
     if good.is_empty():
         raise PoqError(_told(path, bad, len(rows)) if len(bad) else f"{path}: has no rows")
     if (models := good["model"].n_unique()) < 2:
         raise PoqError(f"{path}: has outputs of {models} model; expected at least two models")
-    for reason, count in counts:
+    for reason, count in counts.items():
         log.warning("%s: %d of %d rows dropped: %s", path, count, len(rows), reason)
     log.info("%s: %d of %d rows kept", path, len(good), len(rows))
     instances = _instances(good) if corpus is None else corpus.instances
@@ -211,7 +211,7 @@ def read_log(settings: Settings, task: str) -> Log:
             *_qualities(settings),
         ).sort("prompt", "model"),
         [of_prompt[name] for name in good["prompt"].unique().sort()],
-        {KEPT: len(good), **dict(counts)},
+        {KEPT: len(good), **counts},
         origin if corpus is None else f"{origin}, prompts {corpus.origin}",
         str(path),
     )  # fmt: skip
@@ -375,11 +375,16 @@ def _instances(rows: pl.DataFrame) -> list[Instance]:
     return [Instance(*values) for values in texts.iter_rows()]
 
 
+def _counts(bad: pl.DataFrame) -> dict[str, int]:
+    """Return the number of bad rows by reason, most first."""
+    counts = bad.group_by("reason").len().sort("len", "reason", descending=[True, False])
+    return dict(counts.iter_rows())
+
+
 def _told(path: Path, bad: pl.DataFrame, rows: int) -> str:
     """Return what is wrong with a log: a few of its bad rows, and how many there are of which."""
     lines = [f"{path}: {len(bad)} of {rows} rows are bad; expected none, or on_bad_row: drop"]
     for number, says in bad.head(SHOWN).select("row", "says").iter_rows():
         lines.append(f"  row {number}: {' '.join(says.split())[:LONGEST]}")
-    counts = bad.group_by("reason", maintain_order=True).len().rows()
-    lines.append("  in all: " + ", ".join(f"{count} {reason}" for reason, count in counts))
+    lines.append("  in all: " + ", ".join(f"{n} {reason}" for reason, n in _counts(bad).items()))
     return "\n".join(lines)

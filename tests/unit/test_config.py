@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from functools import reduce
@@ -517,3 +518,118 @@ def test_endpoints_are_checked(change: Change, path: str, value: Any, message: s
     assert message in str(error.value)
     assert "password@" not in str(error.value)
     assert "sk-secret" not in str(error.value)
+
+
+LOG = {
+    "kind": "logs",
+    "path": "log.csv",
+    "columns": {"prompt": "id", "model": "m", "output": "o"},
+    "qualities": {"human": {"column": "h", "worst": 1, "best": 5}},
+    "prompts": {"kind": "packaged"},
+}
+
+
+@pytest.fixture
+def logged(demo_config: dict[str, Any]) -> dict[str, Any]:
+    """Return config/config.yaml with logs in the place of inference nodes."""
+    demo_config["tasks"] = {
+        task: {"source": copy.deepcopy(LOG), "reference": "human"}
+        for task in ("qa", "summarization")
+    }
+    for grid in demo_config["robustness"]["grids"].values():
+        grid.pop("beneficiary", None)
+    del demo_config["inference_nodes"], demo_config["serving"]
+    return demo_config
+
+
+def test_logs_need_no_nodes_no_templates_no_limits(logged: dict[str, Any], root: Path) -> None:
+    found = config.load(logged, "c.yaml")
+    assert list(found.logs()) == ["qa", "summarization"]
+    assert found.inference_nodes == {}
+    # What a run keeps of its configuration can be read again.
+    assert config.load(found.model_dump(mode="json"), "c.yaml") == found
+    assert config.load_file(root / "config" / "logs.yaml").tasks["qa"].reference == "token_f1"
+    generated = config.load_file(root / "config" / "config.yaml")
+    assert generated.logs() == {}
+
+
+def test_the_beneficiary_of_an_attack_may_be_a_logged_model(logged: dict[str, Any]) -> None:
+    logged["robustness"]["grids"]["beyond"]["beneficiary"] = "system-7"
+    grids = config.load(logged, "c.yaml").robustness.grids
+    assert grids["beyond"].beneficiary == "system-7"
+
+
+IN_FILE = {"prompt": "id", "model": "m", "output": "o", "context": "c"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("tasks/qa", TASK, "tasks: found logs for summarization and none for qa; expected "
+         "source.kind logs for all tasks or for none"),
+        ("inference_nodes", {"lead": {"kind": "lead", "sentences": 1}},
+         "inference_nodes: found lead; expected none, since all outputs are logged"),
+        ("tasks/qa/template", "t.txt",
+         "tasks.qa.template: found 't.txt'; expected no such key for logs"),
+        ("tasks/qa/max_output_tokens", 8,
+         "tasks.qa.max_output_tokens: found 8; expected no such key for logs"),
+        ("tasks/qa/reference", "humane", "tasks.qa.reference: found 'humane'; expected one of "
+         "token_f1, exact_match, rouge1, rouge2, rougeL, human"),
+        ("tasks/qa/source/columns/context", "c", "tasks.qa.source.columns.context: found 'c'; "
+         "expected no such key, since `prompts` gives it"),
+        ("tasks/summarization/source", LOG | {"prompts": None, "columns": IN_FILE | {
+            "question": "q", "reference": "r"}}, "tasks.summarization.source.columns.question: "
+         "found 'q'; expected no such key for task summarization"),
+        ("tasks/qa/source", LOG | {"prompts": None, "columns": IN_FILE | {"reference": "r"}},
+         "tasks.qa.source.columns.question: found nothing; expected a column, or `prompts`, for "
+         "task qa"),
+        ("tasks/qa/source/qualities/token_f1", {"column": "f", "worst": 0, "best": 1},
+         "tasks.qa.source.qualities.token_f1: found a name of another column; expected another"),
+        ("tasks/qa/source/qualities/Human", {"column": "f", "worst": 0, "best": 1},
+         "tasks.qa.source.qualities.Human: found 'Human'; expected lower-case letters, "
+         "digits and '_', the first a letter"),
+        ("tasks/qa/source/prompts/kind", "logs", "tasks.qa.source.prompts.kind: found 'logs'; "
+         "expected one of hub, local, packaged"),
+        ("tasks/qa/source/on_bad_row", "skip", "tasks.qa.source.on_bad_row: found 'skip'; "
+         "expected 'error' or 'drop'"),
+        ("tasks/qa/source/columns/output", ABSENT,
+         "tasks.qa.source.columns.output: is missing; expected a value"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_run_over_logs(
+    logged: dict[str, Any], change: Change, path: str, value: Any, message: str
+) -> None:
+    with pytest.raises(PoqError) as error:
+        config.load(change(path, value), "c.yaml")
+    assert str(error.value) == f"c.yaml: {message}"
+
+
+def test_what_needs_references_is_named_where_a_log_has_none(logged: dict[str, Any]) -> None:
+    logged["tasks"]["summarization"]["source"] |= {"prompts": None, "columns": IN_FILE}
+    logged["tasks"]["summarization"]["reference"] = "rougeL"
+    with pytest.raises(PoqError) as error:
+        config.load(logged, "c.yaml")
+    lacking = (
+        "but tasks.summarization.source has no references; expected columns.reference, prompts"
+    )
+    assert str(error.value).split("\n") == [
+        f"c.yaml: evaluators.minilm-reference.compares_with: found 'reference', {lacking} or "
+        "another evaluator",
+        f"c.yaml: evaluators.static-reference.compares_with: found 'reference', {lacking} or "
+        "another evaluator",
+        f"c.yaml: trained_models.minilm-cross: learns from references, {lacking} or no such model",
+        "c.yaml: tasks.summarization.reference: found 'rougeL'; expected one of human",
+    ]
+
+
+@pytest.mark.parametrize("key", ["template", "worked_example", "max_output_tokens"])
+def test_a_task_that_is_generated_needs_a_template_and_a_limit(change: Change, key: str) -> None:
+    with pytest.raises(PoqError, match=rf"tasks\.qa\.{key}: is missing; expected a value"):
+        config.load(change(f"tasks/qa/{key}", ABSENT), "c.yaml")
+
+
+@pytest.mark.parametrize("nodes", [ABSENT, {}, {"lead": {"kind": "lead", "sentences": 1}}])
+def test_a_run_without_logs_needs_two_nodes(change: Change, nodes: Any) -> None:
+    change("robustness/grids/beyond/beneficiary", ABSENT)
+    with pytest.raises(PoqError, match=r"inference_nodes: found [01]; expected at least 2"):
+        config.load(change("inference_nodes", nodes), "c.yaml")

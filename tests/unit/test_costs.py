@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from poq import tables
 from poq.costs import normalize_costs
 from poq.schema import TABLES
 
@@ -37,6 +39,55 @@ def profiles(
         schema_overrides=dict.fromkeys(("output_tokens", "parameters", "model_bytes"), pl.Int64),
         infer_schema_length=None,
     )
+
+
+def logs(**columns: list[float | None]) -> pl.DataFrame:
+    """Table `logged` of models a, b and c with two rows each."""
+    schema = {"prompt_id": pl.String, "model": pl.String, "task": pl.String}
+    values = {"prompt_id": ["1", "2"] * 3, "model": [*"aabbcc"], "task": ["qa"] * 6}
+    numbers = dict.fromkeys(("seconds", "cost"), [None] * 6) | columns
+    numeric = dict.fromkeys(("seconds", "cost", "human"), pl.Float64)
+    return pl.DataFrame(
+        values | numbers | {"human": [0.5] * 6}, schema={**schema, **numeric}, strict=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "seconds", "costs", "n"),
+    [
+        # medians 2, 3 and 6: (3 - 2) / (6 - 2)
+        ({"seconds": [1, 3, 3, 3, 6, 6]}, [2, 3, 6], [0, 0.25, 1], 2),
+        # medians of the cost 30, 20, 10; the seconds are kept beside it
+        (
+            {"seconds": [1, 3, 3, 3, 6, 6], "cost": [30, 30, 15, 25, 10, 10]},
+            [2, 3, 6],
+            [1, 0.5, 0],
+            2,
+        ),
+        ({"cost": [30, 30, 15, 25, 10, 10]}, [None] * 3, [1, 0.5, 0], 2),
+        ({}, [None] * 3, [0, 0, 0], 0),
+    ],
+)
+def test_logged_models_cost_what_their_logs_tell(
+    tmp_path: Path,
+    columns: dict[str, list[float | None]],
+    seconds: list[float | None],
+    costs: list[float],
+    n: int,
+) -> None:
+    measured = profiles({("judge", "evaluator", "qa"): [100.0, 300.0]})
+    found = normalize_costs(measured, logs(**columns))
+    tables.write(found, "costs", tmp_path / "costs.parquet", {})
+    models = found.filter(pl.col("kind") == "inference").sort("node")
+    assert models["node"].to_list() == ["a", "b", "c"]
+    assert models["seconds"].to_list() == seconds
+    assert models["cost"].to_list() == costs
+    assert models["n"].to_list() == [n] * 3
+    if seconds[0] is not None:
+        # quartiles of 1 and 3, by linear interpolation
+        assert models.select("seconds_q1", "seconds_q3").row(0) == (1.5, 2.5)
+    judge = found.filter(pl.col("kind") == "evaluator").row(0, named=True)
+    assert (judge["seconds"], judge["cost"]) == (200, 0)
 
 
 def test_costs_are_normalised_within_kind_and_task() -> None:

@@ -20,7 +20,8 @@ GPU = int(shutil.which("nvidia-smi") is not None)
 
 
 wildcard_constraints:
-    model="|".join(cfg.inference_nodes),
+    # Without any node, as over logs, no name may match: an empty constraint would let all.
+    model="|".join(cfg.inference_nodes) or "(?!)",
     evaluator="|".join(cfg.evaluators),
     figure="|".join(figures.names()),
     folder="|".join(cfg.models),

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from matplotlib.patches import Rectangle
 
-from poq.figures import quality_per_second
+from poq.figures import quality_per_second, style
 from poq.figures.quality_per_second import data, draw
 from tests.conftest import Frames
 
@@ -44,6 +44,15 @@ def test_data_puts_the_best_node_first_and_an_unknown_one_last(tables: Tables) -
     found = data(tables(*nodes), F1)
     assert found["node"].to_list() == ["c", "a", "b"]
     assert found["quality_per_second"].to_list() == [0.3, 0.2, None]
+
+
+def test_without_seconds_there_is_no_row_and_a_figure_that_says_so(tables: Tables) -> None:
+    frames = tables(("a", 0.3, 0.2, 0.4, 1.0))
+    frames["costs"] = frames["costs"].with_columns(seconds=pl.lit(None, pl.Float64))
+    assert data(frames, F1).is_empty()
+    (panel,) = style.nothing(quality_per_second.TITLE).axes
+    assert panel.get_title(loc="left") == quality_per_second.TITLE
+    assert panel.texts[0].get_text().startswith("Nothing to draw: ")
 
 
 def test_a_node_that_takes_no_time_is_charged_a_microsecond(tables: Tables) -> None:

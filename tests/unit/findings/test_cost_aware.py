@@ -99,6 +99,12 @@ def test_correlations_come_from_the_pooled_row(frame: Frames) -> None:
     assert found == ((0.7, 0.6, 0.8), 12, 4, f"b (for {STS})")
 
 
+def test_without_references_there_is_no_correlation_with_token_f1(frame: Frames) -> None:
+    rows = known(frame, (STS, "bi_encoder", "context"), reference="human")
+    with pytest.raises(NotMeasured, match="has no correlation with token_f1 in this run"):
+        correlation(evidence({"reliability": rows}), evaluator=STS, reference="token_f1")
+
+
 def test_without_a_judge_nothing_is_compared_with_it(frame: Frames) -> None:
     reliability = known(frame, ("b", "bi_encoder", "reference"))
     with pytest.raises(NotMeasured, match="no judge in this run"):
@@ -183,6 +189,22 @@ def test_quality_per_second_of_one_node_over_another(timed: Evidence) -> None:
     assert (found.n, found.n_prompts) == (8, 4)
     with pytest.raises(NotMeasured, match="no inference node x and none y in this run"):
         efficiency_of(timed, node="x", other="y")
+
+
+def test_logs_without_seconds_or_references_measure_no_efficiency(timed: Evidence) -> None:
+    unknown = pl.lit(None, pl.Float64)
+    costs = timed.tables["costs"].with_columns(seconds=unknown)
+    with pytest.raises(NotMeasured, match="the logs of this run tell no seconds"):
+        efficiency_of_largest(evidence({**timed.tables, "costs": costs}))
+    quality = timed.tables["reference_quality"].with_columns(token_f1=unknown)
+    with pytest.raises(NotMeasured, match="no token F1 in this run"):
+        efficiency_of_largest(evidence({**timed.tables, "reference_quality": quality}))
+    # With references in qa alone: a 0.6 over 1 s, b 0.1 over 2 s, and the ratio is 12.
+    in_qa = pl.when(pl.col("task") == "qa").then("token_f1")
+    partly = timed.tables["reference_quality"].with_columns(token_f1=in_qa)
+    found = efficiency_of_largest(evidence({**timed.tables, "reference_quality": partly}))
+    assert found.ours.value == pytest.approx(12)
+    assert (found.n, found.n_prompts) == (4, 2)
 
 
 def test_the_largest_model_against_the_other_models(timed: Evidence) -> None:

@@ -148,6 +148,13 @@ def test_a_pool_is_built_from_tables(frame: Frames) -> None:
     assert pool.inference_nodes == ("m1", "m2")
 
 
+def test_a_named_quality_is_the_reference_though_an_evaluator_has_its_name(frame: Frames) -> None:
+    scores, quality, costs = tables(frame)
+    named = quality.with_columns(e1=1 - pl.col("token_f1"))
+    pool = build_pool(scores, named, costs, reference={"qa": "e1"}, evaluators=["e1", "e2"])
+    np.testing.assert_allclose(pool.quality, [[0.9, 0.8], [0.7, 0.6]])
+
+
 def test_a_pool_is_read_from_files(frame: Frames, tmp_path: Path) -> None:
     options: dict[str, Any] = {"reference": {"qa": "token_f1"}, "evaluators": ["e1", "e2"]}
     scores, quality, costs = tables(frame)
