@@ -553,6 +553,14 @@ def test_logs_need_no_nodes_no_templates_no_limits(logged: dict[str, Any], root:
     assert generated.logs() == {}
 
 
+def test_a_log_is_warned_of_prompts_that_may_move(logged: dict[str, Any]) -> None:
+    hub = {"kind": "hub", "dataset": "a/b", "revision": "main", "split": "test"}
+    logged["tasks"]["qa"]["source"]["prompts"] = hub
+    assert config.load(logged, "c.yaml").unpinned() == [
+        "tasks.qa.source.prompts.revision: 'main' may move; pin it to a full commit hash"
+    ]
+
+
 def test_the_beneficiary_of_an_attack_may_be_a_logged_model(logged: dict[str, Any]) -> None:
     logged["robustness"]["grids"]["beyond"]["beneficiary"] = "system-7"
     grids = config.load(logged, "c.yaml").robustness.grids

@@ -19,6 +19,7 @@ IMPORT_TO_PACKAGE = {"rouge_score": "rouge-score", "yaml": "pyyaml"}
 LOADED_BY_KIND = {
     "build_prompts": ["poq.corpus"],
     "build_examples": ["poq.corpus"],
+    "read_logs": ["poq.corpus"],
     "fetch_model": ["poq.models"],
     "generate_outputs": ["poq.generation"],
     "profile_node": ["poq.generation"],

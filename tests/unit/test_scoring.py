@@ -147,6 +147,12 @@ class Recorder:
         return np.array([len(target) - 3.0 for target in targets])
 
 
+def test_a_prompt_without_reference_cannot_be_compared_with_one(frame: Frames) -> None:
+    rows = frame("prompts", prompt_id=["p", "q"], references=[["a"], []])
+    with pytest.raises(PoqError, match="prompt q has no reference; expected one to compare with"):
+        targets(rows, "reference")
+
+
 def test_raw_value_is_the_best_over_targets_and_empty_outputs_are_not_shown() -> None:
     scorer = Recorder()
     found = raw_values(scorer, ["x", " \n", "y"], [["a", "bb"], ["cccc"], ["d"]])
