@@ -63,7 +63,7 @@ def draw(data: pl.DataFrame) -> Figure:
         f"K = {data['k'][0]}, {100 * data['malicious_ratio'][0]:.0f} % of "
         f"{style.count(data['nodes'], 'nodes')} malicious but in the honest network; "
         f"{style.count(data['rounds'], 'rounds')}, {style.count(data['n_prompts'], 'prompts')} of "
-        "the test split. Bars: 95 % interval over prompts."
+        "the test split. Bars: confidence interval over prompts."
     )
     with style.theme():
         figure, axes = style.panels(
