@@ -15,6 +15,7 @@ NAMES = [
     "composite_ladder",
     "composite_weights",
     "dimension_audit",
+    "drop_in",
     "evaluator_architecture",
     "evaluator_reliability",
     "evaluator_rewards",

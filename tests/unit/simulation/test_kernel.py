@@ -145,3 +145,9 @@ def test_machine_code_made_in_advance_is_found(
     assert len(made) >= 4  # an index and machine code of each
     kernel.precompile(plays, 2)
     assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+@pytest.mark.parametrize("attack", kinds.names("poq.attacks"))
+def test_an_attack_has_no_more_parameters_than_the_kernel_has_room_for(attack: str) -> None:
+    module = kinds.load("poq.attacks", attack)
+    assert len(module.params(module.Settings(kind=attack))) <= kernel.PARAMETERS
