@@ -15,7 +15,7 @@ The mean of these signals, each in [0, 1] (1 is good) and a column of its own:
   whether a summary ends as a sentence does.
 - ``echo``: share of words that are not copied from the prompt's question or instruction, in
   n-grams of three words. What the context has too does not count: answers and extractive summaries
-  are rightly copied from it.
+  are rightly copied from it. Of logged outputs the instruction is unknown: the question counts.
 - ``emptiness``: 0 for an output without a letter or digit.
 
 Kind and most names from arXiv 2603.04028; the formulas are ours. It sees the form; it cannot see
@@ -24,7 +24,7 @@ The checks are made for English prose.
 
 Range [0, 1]: 0 for an empty output, whose other signals are null. A signal that is undefined is
 null and left out of the mean: truncation of an answer without a finish reason, length where the
-calibration split has no text of the task.
+calibration split has no text of the task, echo where neither prompt nor question is known.
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ def measure(settings: Settings, inputs: Inputs) -> pl.DataFrame:
         return set(_grams(words(rest), n)) - set(_grams(words(context), n))
 
     rows: list[dict[str, Any]] = []
-    columns = ("task", "output", "finish_reason", "prompt", "context")
-    for task, output, reason, prompt, context in inputs.outputs.select(columns).iter_rows():
+    told = inputs.outputs.select(
+        "task", "output", "finish_reason", pl.coalesce("prompt", "question"), "context"
+    )
+    for task, output, reason, prompt, context in told.iter_rows():
         said = words(output)
         signals: dict[str, float | None] = dict.fromkeys(SIGNALS)
         signals["emptiness"] = float(bool(said))
@@ -87,7 +89,9 @@ def measure(settings: Settings, inputs: Inputs) -> pl.DataFrame:
                 "repetition": distinct(said),
                 "degeneration": 1 - loop(said) / len(said),
                 "truncation": truncation(task, output, reason),
-                "echo": 1 - copied(said, asked(prompt, context, min(GRAM, len(said)))),
+                "echo": None
+                if prompt is None
+                else 1 - copied(said, asked(prompt, context, min(GRAM, len(said)))),
             }
         known = [value for value in signals.values() if value is not None]
         rows.append({"value": sum(known) / len(known) if said else 0.0, **signals})

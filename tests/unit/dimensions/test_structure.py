@@ -179,3 +179,17 @@ def test_the_order_of_rows_changes_nothing(inputs: MakeInputs) -> None:
         Settings(kind="structure"), inputs(dict(reversed(list(texts.items()))))
     )
     assert one.equals(other.sort(pl.col("prompt_id").replace_strict({"qc1": 0, "q2": 1, "sc3": 2})))
+
+
+@pytest.mark.parametrize(("question", "echo"), [(QUESTION, 0.0), (None, None)])
+def test_of_logged_outputs_the_question_is_what_was_asked(
+    inputs: MakeInputs, question: str | None, echo: float | None
+) -> None:
+    """Regression: logs tell no rendered prompt, and summarization has no question."""
+    given = inputs(
+        {("qc1", "a"): "x", ("q2", "a"): "wood were the gates"},
+        {"prompt": [None, None], "question": [None, question], "context": ["", CONTEXT]},
+    )
+    # Trigrams wood-were-the and were-the-gates: all words stand in the question.
+    (row,) = [row for row in measured(given) if row["prompt_id"] == "q2"]
+    assert row["echo"] == echo
