@@ -25,6 +25,7 @@ def run(
         },
         "evaluators": {"lexical": demo_config["evaluators"]["lexical-context"]},
         "trained_models": {},
+        "dimensions": {},
         "serving": {"batch_size": 4, "max_input_tokens": 4096},
     }
     demo_config["simulation"]["evaluators_per_round"] = 1
