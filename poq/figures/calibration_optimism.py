@@ -71,6 +71,7 @@ def draw(data: pl.DataFrame) -> Figure:
                 style.mark(panel, row["optimism"], y, **look)
             sizes = style.count(rows["n"], "outputs"), style.count(rows["n_prompts"], "prompts")
             panel.set_title(f"{task}, {SETS[chosen]}:\n{', '.join(sizes)}")
+            panel.locator_params(axis="x", nbins=5)
             panel.set_xlabel(f"optimism, in Pearson's r with {rows['reference'][0]}")
             panel.tick_params(labelbottom=True)
         for role in ROLES:

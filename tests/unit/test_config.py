@@ -434,11 +434,11 @@ def test_every_mistake_has_its_line(change: Change) -> None:
 
 
 def test_unknown_names_are_all_told_at_once(change: Change) -> None:
-    change("inference_nodes/smollm2-hot/model", "x")
+    change("inference_nodes/smollm2-int8/model", "x")
     with pytest.raises(PoqError) as error:
         config.load(change("simulation/evaluators", ["y", "y", "y"]), "my.yaml")
     keys = [line.split(": ")[1] for line in str(error.value).split("\n")]
-    assert keys == ["inference_nodes.smollm2-hot.model", *["simulation.evaluators"] * 4]
+    assert keys == ["inference_nodes.smollm2-int8.model", *["simulation.evaluators"] * 4]
 
 
 def test_the_judge_must_be_a_judge(change: Change) -> None:
