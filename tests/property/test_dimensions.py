@@ -74,6 +74,7 @@ def test_every_signal_lies_in_range(texts: list[tuple[str, str]], reason: str | 
             "output": [text for text, _ in texts],
             "finish_reason": pl.Series([reason] * len(texts), dtype=pl.String),
             "prompt": "a b: a a",
+            "question": "a a",
             "context": "b a",
             "references": [["a b"]] * len(texts),
         }
