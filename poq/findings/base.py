@@ -24,7 +24,9 @@ import numpy as np
 import polars as pl
 
 from poq.metrics.bootstrap import Estimate
+from poq.metrics.correlation import pearson_difference
 from poq.rewards import RewardSettings
+from poq.streams import stream
 
 Verdict = Literal["agrees", "differs", "not measured"]
 Certainty = Literal["abstract", "authors' blog", "second hand"]
@@ -172,6 +174,26 @@ class Finding:
     measure: Callable[[Evidence], Measured]
     rule: str
     figure: str
+
+
+def pearson_less(evidence: Evidence, rows: pl.DataFrame, whose: str, *names: str) -> Measured:
+    """Return r of one signal with a target less that of another, on the same outputs.
+
+    Args:
+        evidence: the settings of the bootstrap.
+        rows: ``prompt_id``, ``first``, ``second`` and ``target`` of each output, without nulls.
+        whose: what the two signals are.
+        names: what tells the random numbers of this difference from those of others.
+    """
+    found = pearson_difference(
+        rows["first"],
+        rows["second"],
+        rows["target"],
+        rows["prompt_id"],
+        **evidence.bootstrap,
+        rng=stream(evidence.seed, "findings", *names),
+    )
+    return Measured(found, len(rows), rows["prompt_id"].n_unique(), whose)
 
 
 def row(finding: Finding, paper: str, evidence: Evidence) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from poq.findings.base import (
     Measured,
     NotMeasured,
     Value,
+    pearson_less,
 )
 from poq.metrics.bootstrap import Estimate, interval, prompt_counts
-from poq.metrics.correlation import pearson_difference
 from poq.reference_quality import references
 from poq.rewards import normalized, reward
 from poq.schema import JUDGE
@@ -110,16 +110,8 @@ def correlation_difference(
         )
     rows = of(pair[0], "first").join(of(pair[1], "second"), on=keys).join(target, on=keys)
     rows = rows.drop_nulls().sort(keys)
-    found = pearson_difference(
-        rows["first"],
-        rows["second"],
-        rows["target"],
-        rows["prompt_id"],
-        **evidence.bootstrap,
-        rng=stream(evidence.seed, "findings", first, second, reference),
-    )
     whose = f"{_whose(pair[0], first)} less {_whose(pair[1], second)}"
-    return Measured(found, len(rows), rows["prompt_id"].n_unique(), whose)
+    return pearson_less(evidence, rows, whose, first, second, reference)
 
 
 def inference_reward(evidence: Evidence, *, node: str) -> Measured:

@@ -23,10 +23,9 @@ from poq.findings.base import (
     Measured,
     NotMeasured,
     Value,
+    pearson_less,
 )
 from poq.metrics.bootstrap import Estimate
-from poq.metrics.correlation import pearson_difference
-from poq.streams import stream
 
 PAPER = "multi-dimensional scoring, arXiv 2603.04028"
 TABLES = ("calibration", "dimension_audit", "dimensions", "reference_quality")
@@ -93,16 +92,8 @@ def above_others(evidence: Evidence, *, kind: str) -> Measured:
     rows = evidence.tables["dimensions"].filter(pl.col("split") == "test")
     rows = rows.select(*keys, first=name, second=other).join(quality, on=keys).drop_nulls()
     rows = rows.sort(keys)
-    found = pearson_difference(
-        rows["first"],
-        rows["second"],
-        rows["target"],
-        rows["prompt_id"],
-        **evidence.bootstrap,
-        rng=stream(evidence.seed, "findings", name, other, reference),
-    )
     whose = f"{name} less {other}, with {reference}"
-    return Measured(found, len(rows), rows["prompt_id"].n_unique(), whose)
+    return pearson_less(evidence, rows, whose, name, other, reference)
 
 
 def dimension_of(evidence: Evidence, kind: str) -> str:

@@ -8,6 +8,7 @@ Undefined correlations (fewer than two rows, a constant variable) are NaN, never
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -120,12 +121,7 @@ def correlations(
     Raises:
         ValueError: the lengths differ or a value is not finite.
     """
-    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    labels, index = np.unique(np.asarray(prompts), return_inverse=True)
-    if not len(xs) == len(ys) == len(index):
-        raise ValueError(f"lengths differ: {len(xs)} x, {len(ys)} y, {len(index)} prompts")
-    if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
-        raise ValueError("correlations need finite values; found NaN or infinity")
+    xs, ys, labels, index = _checked(x, y, prompts)
     if len(xs) < 2:
         return dict.fromkeys(METHODS, Estimate(np.nan, np.nan, np.nan))
     once = np.ones((1, len(xs)))
@@ -146,6 +142,23 @@ def correlations(
         name: interval(float(value[0]), replicates[name], confidence)
         for name, value in values.items()
     }
+
+
+def _checked(
+    x: ArrayLike, y: ArrayLike, prompts: ArrayLike
+) -> tuple[Floats, Floats, NDArray[Any], NDArray[np.intp]]:
+    """Return both sides as arrays, the distinct prompts, and the prompt of each row by index.
+
+    Raises:
+        ValueError: the lengths differ or a value is not finite.
+    """
+    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    labels, index = np.unique(np.asarray(prompts), return_inverse=True)
+    if not len(xs) == len(ys) == len(index):
+        raise ValueError(f"lengths differ: {len(xs)} x, {len(ys)} y, {len(index)} prompts")
+    if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
+        raise ValueError("correlations need finite values; found NaN or infinity")
+    return xs, ys, labels, index
 
 
 def cross_correlations(
@@ -177,12 +190,7 @@ def cross_correlations(
     Raises:
         ValueError: the lengths differ or a value is not finite.
     """
-    x, y = np.asarray(xs, dtype=np.float64), np.asarray(ys, dtype=np.float64)
-    labels, index = np.unique(np.asarray(prompts), return_inverse=True)
-    if not len(x) == len(y) == len(index):
-        raise ValueError(f"lengths differ: {len(x)} x, {len(y)} y, {len(index)} prompts")
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("correlations need finite values; found NaN or infinity")
+    x, y, labels, index = _checked(xs, ys, prompts)
     shape = (1 + resamples, x.shape[1], y.shape[1])
     found = {method: np.full(shape, np.nan) for method in methods}
     if len(x) < 2:

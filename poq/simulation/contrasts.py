@@ -19,10 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from poq import kinds
 from poq.metrics.bootstrap import Estimate, interval, replays
-from poq.simulation.engine import check_k, malicious_nodes, run
+from poq.simulation.engine import check_k, means
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Cell, Grid, RunSettings
-from poq.simulation.statistics import replications as statistics_of
 from poq.streams import stream
 from poq.trust import published
 
@@ -254,16 +253,7 @@ def _less(first: float, second: float) -> float:
 def _values(plan: list[Contrast], pool: Pool, threads: int) -> list[float]:
     """Play what a plan rests on, each cell once, and return the value of each contrast."""
     cells = list(dict.fromkeys(cell for contrast in plan for cell in contrast.cells))
-    found = {}
-    for cell, sums in zip(cells, run(cells, pool, threads=threads), strict=True):
-        statistics = statistics_of(
-            sums,
-            k=cell.evaluators_per_round,
-            malicious=malicious_nodes(cell, pool),
-            pool=pool,
-            reward=cell.reward,
-        )
-        found[cell] = {name: values.mean() for name, values in statistics.items()}
+    found = dict(zip(cells, means(cells, pool, threads=threads), strict=True))
     saturating = plan[-1].cells[0]
     found[saturating]["predicted"] = np.float64(predicted_rounds(saturating, pool))
     with np.errstate(divide="ignore", invalid="ignore"):

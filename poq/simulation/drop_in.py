@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from poq.errors import PoqError
 from poq.metrics.bootstrap import replays
 from poq.simulation.contrasts import SAME, simulated
-from poq.simulation.engine import malicious_nodes, run
+from poq.simulation.engine import malicious_nodes, means
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Grid
-from poq.simulation.statistics import replications as statistics_of
 from poq.streams import stream
 
 Floats = NDArray[np.float64]
@@ -174,15 +173,5 @@ def _with_gains(values: Floats, baseline: list[int]) -> Floats:
 def _played(pools: Mapping[str, Pool], grid: Grid, threads: int) -> Floats:
     """Return the statistics of every cell with every signal, shape (signals, cells, metrics)."""
     cells = [cell for _, cell in grid.cells()]
-    values = []
-    for pool in pools.values():
-        for cell, sums in zip(cells, run(cells, pool, threads=threads), strict=True):
-            statistics = statistics_of(
-                sums,
-                k=cell.evaluators_per_round,
-                malicious=malicious_nodes(cell, pool),
-                pool=pool,
-                reward=cell.reward,
-            )
-            values.append([statistics[name].mean() for name in METRICS])
-    return np.array(values).reshape(len(pools), len(cells), len(METRICS))
+    found = [means(cells, pool, threads=threads) for pool in pools.values()]
+    return np.array([[[cell[name] for name in METRICS] for cell in signal] for signal in found])

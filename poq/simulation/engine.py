@@ -180,6 +180,19 @@ def measure(
     return [found[cell] for cell in cells]
 
 
+def means(cells: Iterable[Cell], pool: Pool, *, threads: int = 1) -> list[dict[str, np.float64]]:
+    """Return the means over replications of each cell's statistics, without profit.
+
+    See :func:`poq.simulation.statistics.replications`. Nothing else is played: :func:`measure`
+    needs an honest twin of each attacked network.
+    """
+    cells = list(cells)
+    return [
+        {name: values.mean() for name, values in _statistics(cell, sums, pool).items()}
+        for cell, sums in zip(cells, run(cells, pool, threads=threads), strict=True)
+    ]
+
+
 def _batches(items: list[T], size: int) -> Iterator[list[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
@@ -239,14 +252,18 @@ def _honest_twin(cell: Cell) -> Cell:
     return cell.model_copy(update={"attack": honest.Settings(kind="honest")})
 
 
-def _measured(cell: Cell, sums: Sums, twin: Sums, pool: Pool) -> dict[str, NDArray[np.float64]]:
-    values = replications(
+def _statistics(cell: Cell, sums: Sums, pool: Pool) -> dict[str, NDArray[np.float64]]:
+    return replications(
         sums,
         k=cell.evaluators_per_round,
         malicious=malicious_nodes(cell, pool),
         pool=pool,
         reward=cell.reward,
     )
+
+
+def _measured(cell: Cell, sums: Sums, twin: Sums, pool: Pool) -> dict[str, NDArray[np.float64]]:
+    values = _statistics(cell, sums, pool)
     fee = kinds.load("poq.attacks", cell.attack.kind).fee(cell.attack)
     own = beneficiary(cell, pool)
     incomes = [
