@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from poq.calibration.rungs import rungs
-from poq.figures import style
-from poq.figures.composite_ladder import LABELS, MARKS, SETS, SORT
+from poq.figures import rung_panels, style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE = "How much better does a choice look on the outputs that it was made on?"
@@ -38,46 +37,39 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
             "optimism", calibration="in_sample", held_out="pearson", low="optimism_low",
             high="optimism_high",
         )
-        .sort(*SORT, maintain_order=True)
+        .sort(*rung_panels.SORT, maintain_order=True)
     )  # fmt: skip
 
 
 def draw(data: pl.DataFrame) -> Figure:
     """Return one row of panels a task and pooled, a column a set; see :func:`data`."""
-    tasks = data["task"].unique(maintain_order=True)
-    signals = data["signals"].unique(maintain_order=True)
-    names = data.filter(pl.col("signals") == signals[0])["rung"].unique(maintain_order=True)
-    rank = {name: i for i, name in enumerate(names)}
     note = (
         "In-sample less held-out: r on the test split of what is chosen on the test split itself, "
         "less r there of what was chosen\non the calibration split. Bars: confidence interval, "
         "resampling prompts of the test split, both choices as they are."
     )
-    with style.theme():
-        figure, axes = style.panels(
-            len(tasks), len(signals), width=4.6, height=1.1 + 0.24 * len(rank), note=note,
-            sharex=True, sharey=True,
-        )  # fmt: skip
-        for i, panel in enumerate(axes):
-            task, chosen = tasks[i // len(signals)], signals[i % len(signals)]
-            rows = data.filter((pl.col("task") == task) & (pl.col("signals") == chosen))
-            panel.axvline(0, color=style.INK, linewidth=1)
-            for row in rows.iter_rows(named=True):
-                y, look = rank[row["rung"]], MARKS[row["role"]]
-                if row["optimism"] is None:
-                    panel.text(0, y, " undefined", color=style.INK, fontsize=8, va="center")
-                    continue
-                style.interval(panel, row["low"], row["high"], y, color=look["color"])
-                style.mark(panel, row["optimism"], y, **look)
-            sizes = style.count(rows["n"], "outputs"), style.count(rows["n_prompts"], "prompts")
-            panel.set_title(f"{task}, {SETS[chosen]}:\n{', '.join(sizes)}")
-            panel.locator_params(axis="x", nbins=5)
-            panel.set_xlabel(f"optimism, in Pearson's r with {rows['reference'][0]}")
-            panel.tick_params(labelbottom=True)
-        for role in ROLES:
-            style.mark(axes[0], nan, nan, **MARKS[role], label=LABELS[role])
-        style.heading(figure, axes[0], TITLE)
-        style.rows_of(axes[0], names.to_list())
-        for panel in axes[:: len(signals)]:
-            panel.set_ylabel("what is chosen")
-    return figure
+    return rung_panels.draw(
+        data,
+        title=TITLE,
+        note=note,
+        roles=ROLES,
+        size=(4.6, 0.24),
+        axis=("optimism, in Pearson's r with", "what is chosen"),
+        separator="\n",
+        prepare=_prepare,
+        rung=_rung,
+    )
+
+
+def _prepare(panel: Axes) -> None:
+    panel.axvline(0, color=style.INK, linewidth=1)
+    panel.locator_params(axis="x", nbins=5)
+
+
+def _rung(panel: Axes, row: Mapping[str, Any], y: int) -> None:
+    look = rung_panels.MARKS[row["role"]]
+    if row["optimism"] is None:
+        panel.text(0, y, " undefined", color=style.INK, fontsize=8, va="center")
+        return
+    style.interval(panel, row["low"], row["high"], y, color=look["color"])
+    style.mark(panel, row["optimism"], y, **look)

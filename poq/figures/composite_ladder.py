@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import nan
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from poq.calibration.rungs import rungs, standing
-from poq.figures import style
+from poq.figures import rung_panels, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,16 +16,7 @@ if TYPE_CHECKING:
 
 TITLE = "Does a calibrated composite beat single evaluators and consensus?"
 TABLES = ("calibration",)
-MARKS: dict[str, dict[str, Any]] = {
-    "default": {"marker": "D", "color": style.DARK},
-    "ablation": {"marker": "o", "color": style.FAINT, "hollow": True},
-    "calibrated": {"marker": "o", "color": style.DARK},
-    "single": {"marker": "s", "color": style.LIGHT},
-    "consensus": {"marker": "^", "color": style.LIGHT},
-}
 SIGNS = {"exceeds": ">", "matches": "=", "falls short of": "<", "undecided against": "?"}
-SETS = {"all": "all signals", "live": "live signals only"}
-SORT = [style.PANEL_ORDER, pl.col("signals")]
 
 
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
@@ -50,52 +40,28 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
     return found.select(
         "task", "signals", "role", "rung", "variant", "reference", "n", "n_prompts", "pearson",
         "than_single", "than_consensus", *over, low="pearson_low", high="pearson_high",
-    ).sort(*SORT, maintain_order=True)  # fmt: skip
+    ).sort(*rung_panels.SORT, maintain_order=True)  # fmt: skip
 
 
 def draw(data: pl.DataFrame) -> Figure:
     """Return one row of panels a task and pooled, a column a set; see :func:`data`."""
-    tasks = data["task"].unique(maintain_order=True)
-    signals = data["signals"].unique(maintain_order=True)
-    names = data.filter(pl.col("signals") == signals[0])["rung"].unique(maintain_order=True)
-    rank = {name: i for i, name in enumerate(names)}
     note = (
         "Bars: confidence interval, resampling prompts of the test split; weights and the best "
         "were chosen on the calibration split.\nTo the right: whether a composite exceeds (>), "
         "matches (=) or falls short of (<) the best single evaluator, then the best consensus,\n"
         "by the interval of the difference on the same resamples. Line: the default composite."
     )
-    with style.theme():
-        figure, axes = style.panels(
-            len(tasks), len(signals), width=5.4, height=1.1 + 0.21 * len(rank), note=note,
-            sharex=True, sharey=True,
-        )  # fmt: skip
-        for i, panel in enumerate(axes):
-            task, chosen = tasks[i // len(signals)], signals[i % len(signals)]
-            rows = data.filter((pl.col("task") == task) & (pl.col("signals") == chosen))
-            panel.set(xlim=_limits(data))
-            for row in rows.iter_rows(named=True):
-                _rung(panel, row, rank[row["rung"]])
-            sizes = style.count(rows["n"], "outputs"), style.count(rows["n_prompts"], "prompts")
-            panel.set_title(f"{task}, {SETS[chosen]}: {', '.join(sizes)}")
-            panel.set_xlabel(f"Pearson's r with {rows['reference'][0]} (-1 to 1)")
-            panel.tick_params(labelbottom=True)
-        for role, look in MARKS.items():
-            style.mark(axes[0], nan, nan, **look, label=LABELS[role])
-        style.heading(figure, axes[0], TITLE)
-        style.rows_of(axes[0], names.to_list())
-        for panel in axes[:: len(signals)]:
-            panel.set_ylabel("quality signal")
-    return figure
-
-
-LABELS = {
-    "default": "default composite",
-    "ablation": "default less one dimension",
-    "calibrated": "calibrated composite",
-    "single": "best single evaluator",
-    "consensus": "best consensus",
-}
+    return rung_panels.draw(
+        data,
+        title=TITLE,
+        note=note,
+        roles=rung_panels.MARKS,
+        size=(5.4, 0.21),
+        axis=("Pearson's r, from -1 to 1, with", "quality signal"),
+        separator=" ",
+        prepare=lambda panel: panel.set(xlim=_limits(data)),
+        rung=_rung,
+    )
 
 
 def _limits(data: pl.DataFrame) -> tuple[float, float]:
@@ -105,7 +71,7 @@ def _limits(data: pl.DataFrame) -> tuple[float, float]:
 
 def _rung(panel: Axes, row: Mapping[str, Any], y: int) -> None:
     """Draw one rung: its r and interval, and how it compares or what it is."""
-    look = MARKS[row["role"]]
+    look = rung_panels.MARKS[row["role"]]
     if row["role"] == "default" and row["pearson"] is not None:
         panel.axvline(row["pearson"], color=style.INK, linewidth=0.8, linestyle="--", zorder=1)
     said = f"{SIGNS[row['than_single']]} {SIGNS[row['than_consensus']]}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from poq.figures import style
-from poq.figures.composite_ladder import SETS, SORT
+from poq.figures.rung_panels import SETS, SORT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
