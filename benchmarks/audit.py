@@ -3,9 +3,9 @@
     python -m benchmarks.audit --run results/demo --seeds 100
 
 Into a run's own tables, each seed puts ten random dimensions and ten negated ones (1 less the
-dimension of greatest r on the calibration split, with noise of its own spread), and audits them on
-the calibration split, as calibration does. Each seed also deals the prompts of each task to the
-splits anew, and compares the verdicts on both. README.md says what the columns mean.
+task's dimension of greatest r on the calibration split, with noise of its own spread there), and
+audits them on the calibration split, as calibration does. Each seed also deals the prompts of each
+task to the splits anew, and compares the verdicts on both. README.md says what the columns mean.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from poq import config, tables
@@ -79,12 +78,13 @@ def planted(rows: pl.DataFrame, source: dict[str, str], seed: int) -> pl.DataFra
     """Return the rows with random and negated dimensions, whose names end in their number."""
     rng = stream(seed, "planted")
     names = [pl.when(pl.col("task") == task).then(name) for task, name in source.items()]
-    copied = rows.select(pl.coalesce(names) if names else pl.lit(None, pl.Float64)).to_series()
-    spread = float(np.nanstd(copied.to_numpy())) if copied.count() else 0.0
-    noise = rng.normal(0, spread, (TIMES, len(rows)))
+    copied = rows.select(
+        "task", value=pl.coalesce(names) if names else pl.lit(None, pl.Float64)
+    ).with_columns(spread=pl.col("value").std().over("task").fill_null(0.0))
+    noise = rng.standard_normal((TIMES, len(rows))) * copied["spread"].to_numpy()
     return rows.with_columns(
         *(pl.Series(f"{USELESS}{i}", rng.random(len(rows))) for i in range(TIMES)),
-        *((1 - copied + noise[i]).clip(0, 1).alias(f"{HARMFUL}{i}") for i in range(TIMES)),
+        *((1 - copied["value"] + noise[i]).clip(0, 1).alias(f"{HARMFUL}{i}") for i in range(TIMES)),
     )
 
 
