@@ -4,7 +4,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from poq import kinds
-from poq.evaluators.base import EncoderSettings, FittedScale, FixedScale, Scale
+from poq.evaluators.base import EncoderSettings
+from poq.evaluators.scale import FittedScale, FixedScale, Scale
 
 SCALE: TypeAdapter[FixedScale | FittedScale] = TypeAdapter(Scale)
 
