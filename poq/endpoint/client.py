@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from poq import hardware
@@ -190,16 +190,20 @@ class Client:
         return Unusable(f"{reason}, in {attempts} attempts"), from_cache
 
     def _kept_or_sent(self, asked: Mapping[str, Any], key: Any) -> tuple[Answer | Unusable, bool]:
-        """Return the answer of a request, and whether it was sent: by no other job meanwhile."""
+        """Return the answer of a request, and whether this job sent it; no two jobs do at once."""
         if (answer := self._kept(key)) is not None:
             return answer, False
         name = _sha256(key)
-        with FileLock(self._locks / name[:LOCK_DIGITS]):
-            if (answer := self._kept(key)) is not None:
-                return answer, False
-            answer = self._send(asked, f"poq-{name}")
-            self._cache.put(key, answer._asdict())
-            return answer, True
+        lock = FileLock(self._locks / name[:LOCK_DIGITS])
+        try:
+            with lock.acquire(cancel_check=self._stopped.is_set):
+                if (answer := self._kept(key)) is not None:
+                    return answer, False
+                answer = self._send(asked, f"poq-{name}")
+                self._cache.put(key, answer._asdict())
+                return answer, True
+        except Timeout:
+            raise PoqError("stopped") from None
 
     def _kept(self, key: Any) -> Answer | Unusable | None:
         values = self._cache.get(key)
