@@ -25,14 +25,14 @@ include: "workflow/rules/access.smk"  # what must be within reach, checked befor
 include: "workflow/rules/prompts.smk"  # build_prompts
 include: "workflow/rules/models.smk"  # fetch_model
 include: "workflow/rules/logs.smk"  # read_logs
-include: "workflow/rules/generate.smk"  # generate_outputs, measure_quality, average_quality
+include: "workflow/rules/generate.smk"  # generate_outputs, merge_outputs, measure_quality, average_quality
 include: "workflow/rules/train.smk"  # build_examples, train_evaluator
-include: "workflow/rules/score.smk"  # score_outputs, estimate_reliability
+include: "workflow/rules/score.smk"  # score_outputs, scale_scores, estimate_reliability
 include: "workflow/rules/costs.smk"  # profile_node, profile_evaluator, normalize_costs
 include: "workflow/rules/simulate.smk"  # simulate_rounds, pay_nodes
 include: "workflow/rules/analysis.smk"  # find_front, study_rewards, compare_findings
 include: "workflow/rules/figures.smk"  # plot_figure
-include: "workflow/rules/robustness.smk"  # study_robustness, trace_trust, recommend_rules, contrast_attacks, study_drop_in, log_rounds
+include: "workflow/rules/robustness.smk"  # study_robustness, merge_robustness, trace_trust, recommend_rules, contrast_attacks, study_drop_in, log_rounds
 include: "workflow/rules/dimensions.smk"  # compare_outputs, measure_dimensions, audit_dimensions
 include: "workflow/rules/calibrate.smk"  # calibrate_composites
 include: "workflow/rules/summary.smk"  # record_config, summarize_run

@@ -12,6 +12,11 @@ from typing import Any
 from poq.provenance import digest
 
 
+def clear(folder: str | Path) -> None:
+    """Delete all pieces of a folder, whatever their identity: what they make is finished."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 class Checkpoint:
     """JSON values by key, in a folder that belongs to one state of code and configuration.
 
@@ -22,8 +27,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | Path, identity: Mapping[str, Any]) -> None:
-        self.root = Path(folder)
-        self.folder = self.root / digest(dict(identity))
+        self.folder = Path(folder) / digest(dict(identity))
 
     def get(self, key: Any) -> Any | None:
         """Return the value stored under a JSON key; None if there is none or it is damaged."""
@@ -41,10 +45,6 @@ class Checkpoint:
         except FileNotFoundError:
             # A job that outlived its killed Snakemake has finished, and cleared the folder.
             self._write(partial, path, value)
-
-    def clear(self) -> None:
-        """Delete all pieces, those of other identities too."""
-        shutil.rmtree(self.root, ignore_errors=True)
 
     def _write(self, partial: Path, path: Path, value: Any) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

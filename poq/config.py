@@ -20,7 +20,7 @@ from poq.corpus.logs import Settings as LogSettings
 from poq.dimensions.base import ScoredSettings
 from poq.errors import PoqError
 from poq.evaluators import cross_encoder
-from poq.evaluators.base import FixedScale
+from poq.evaluators.scale import FixedScale
 from poq.generation.base import ServingSettings
 from poq.names import ColumnName, Name
 from poq.rewards import RewardSettings, RewardStudySettings
@@ -122,11 +122,29 @@ class ScoringSettings(Settings):
     """How evaluators run."""
 
     threads: int = Field(1, ge=1, description="CPU threads of one evaluator while it scores.")
+    chunk: int = Field(
+        256,
+        ge=1,
+        description="Outputs that an evaluator is given, and that are kept, at once; it makes its "
+        "batches within. Part of the result: other batches are rounded otherwise.",
+    )
     judge: str | None = Field(
         None,
         description="The judge whose scores are one more reference for all other evaluators; only "
         "needed if several evaluators are judges.",
     )
+
+
+class ShardSettings(Settings):
+    """Jobs that a stage is split into, for many machines; the results do not depend on them.
+
+    Choose before a run: another number runs a finished stage again, unless Snakemake is told
+    `--rerun-triggers mtime params software-env`.
+    """
+
+    generation: int = Field(1, ge=1, description="Jobs that share the prompts of one node.")
+    scoring: int = Field(1, ge=1, description="Jobs that share the outputs for one evaluator.")
+    simulation: int = Field(1, ge=1, description="Jobs that share the cells of one grid.")
 
 
 class CostSettings(Settings):
@@ -192,6 +210,7 @@ class Config(Settings):
         {}, description="Quality dimensions by name; none of their study without them."
     )
     calibration: CalibrationSettings = CalibrationSettings()
+    shards: ShardSettings = ShardSettings()
 
     @model_validator(mode="after")
     def _references(self) -> Config:

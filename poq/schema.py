@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,6 +90,10 @@ class Table:
         named = sorted(name for name in frame.columns if name not in known)
         return [*self.columns, *(replace(self.further, name=name) for name in named)]
 
+    def frame(self, rows: Iterable[Mapping[str, Any]] = ()) -> pl.DataFrame:
+        """Return rows, of all columns by name, in the contract's types; it may be none."""
+        return pl.DataFrame(list(rows), schema={c.name: c.dtype for c in self.columns})
+
 
 PROMPT_ID = Column("prompt_id", STRING, "identifier of the prompt, unique over tasks")
 TASK = Column("task", STRING, "task of the prompt", values=TASKS)
@@ -111,6 +116,13 @@ SIZE = [
 ]  # fmt: skip
 
 
+RAW = [
+    Column("raw", FLOAT, "value on the evaluator's own scale, maximum over references; null for an "
+           "empty output, which is not shown to the evaluator, and where the score is missing",
+           nullable=True),
+    Column("missing", STRING, "why the evaluator gave no score; null where it gave one",
+           nullable=True),
+]  # fmt: skip
 POOLED_TASK = Column(
     "task", STRING, "task; 'pooled' for all rounds", values=(*TASKS, "pooled")
 )  # fmt: skip
@@ -355,6 +367,17 @@ _TABLES = [
         ],
     ),
     Table(
+        "raw_scores", ".shards/raw_scores/<evaluator>/<shard>.parquet", "what one evaluator gave "
+        "for the outputs of one shard, on no scale yet: another scale needs no evaluator",
+        ["prompt_id", "model", "evaluator"],
+        [
+            PROMPT_ID,
+            MODEL,
+            EVALUATOR,
+            *RAW,
+        ],
+    ),
+    Table(
         "scores", "scores/<evaluator>.parquet", "scores of one evaluator for every output",
         ["prompt_id", "model", "evaluator"],
         [
@@ -363,13 +386,10 @@ _TABLES = [
             EVALUATOR,
             TASK,
             Column("split", STRING, "split of the prompt", values=SPLITS),
-            Column("raw", FLOAT, "value on the evaluator's own scale, maximum over references; "
-                   "null for an empty output, which is not shown to the evaluator, and where the "
-                   "score is missing", nullable=True),
+            RAW[0],
             Column("score", FLOAT, "score on the common scale; 0 for an empty output; null where "
                    "it is missing", low=0, high=10, nullable=True),
-            Column("missing", STRING, "why the evaluator gave no score; null where it gave one",
-                   nullable=True),
+            RAW[1],
         ],
     ),
     Table(

@@ -1,7 +1,11 @@
-"""Runs one evaluator over all outputs and maps its raw values to scores in [0, 10]."""
+"""Runs one evaluator over outputs: raw values, on the evaluator's own scale.
+
+How they map to scores is the matter of :mod:`poq.scaling`, which needs no evaluator.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,90 +13,76 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from poq import kinds
+from poq.checkpoint import Checkpoint
 from poq.errors import PoqError
-from poq.evaluators.base import (
-    AnyScorer,
-    EvaluatorSettings,
-    FixedScale,
-    Scale,
-    Target,
-    Verdicts,
-)
+from poq.evaluators.base import AnyScorer, EvaluatorSettings, Target, Verdicts
 from poq.sentences import evidence
+from poq.shards import WHOLE, Shard
 from poq.streams import stream
 from poq.tables import with_prompts
 
-MIDPOINT = 5.0
 NOT_SAMPLED = "not in the evaluator's sample"
+ANY_SCALE = {"method": "fixed", "low": 0, "high": 1}
+log = logging.getLogger(__name__)
 
 
 def score_outputs(
     evaluator: str,
-    values: Mapping[str, Any],
-    folder: Path | None,
+    scorer: AnyScorer,
+    settings: EvaluatorSettings,
     prompts: pl.DataFrame,
     outputs: pl.DataFrame,
-    device: str,
+    *,
     seed: int,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return an evaluator's scores of all outputs and the scales that they are on.
+    chunk: int,
+    checkpoint: Checkpoint,
+    shard: Shard = WHOLE,
+) -> pl.DataFrame:
+    """Return an evaluator's raw values of the outputs of one shard (table ``raw_scores``).
 
-    An empty output is not shown to the evaluator: its raw value is null and its score 0, since a
-    network pays nothing for nothing. An output that the evaluator fails to score, or that is of
-    no prompt of its ``sample``, has no score, and a reason instead.
+    The outputs of all shards are cut into chunks, in the order of their keys, and every chunk is
+    scored by itself: an evaluator that makes batches of it rounds alike whatever the number of
+    shards, and a chunk that the checkpoint holds is not scored again.
+
+    An empty output is not shown to the evaluator: its raw value is null. An output that the
+    evaluator fails to score, or that is of no prompt of its ``sample``, has a reason instead.
 
     Args:
         evaluator: name of the evaluator.
-        values: its settings, with their ``kind``.
-        folder: folder of its model; None for a kind without one.
+        scorer: the loaded evaluator.
+        settings: its settings.
         prompts: table ``prompts``.
         outputs: table ``outputs`` of one or several nodes.
-        device: "cpu" or "cuda".
         seed: the run's seed, which draws the sample.
-
-    Returns:
-        Tables ``scores`` and ``scales``.
+        chunk: outputs in a chunk.
+        checkpoint: keeps every finished chunk.
+        shard: which chunks to score.
     """
-    settings, scorer = load_evaluator(values, folder, device)
     rows = with_prompts(outputs, prompts).sort("prompt_id", "model")
-    sampled = sampled_prompts(prompts, settings.sample, seed)
-    shown = rows.filter(pl.col("prompt_id").is_in(sampled))
-    raw, missing = raw_values(
-        scorer, shown["output"].to_list(), targets(shown, settings.compares_with)
-    )
-    keys = ["prompt_id", "model"]
-    found = shown.select(keys).with_columns(
-        pl.Series("raw", raw, nan_to_null=True), pl.Series("missing", missing, pl.String)
-    )
-    scored = (
-        rows.select(*keys, "task", "split", pl.lit(evaluator).alias("evaluator"))
-        .join(found, on=keys, how="left", validate="1:1", maintain_order="left")
-        .with_columns(
-            missing=pl.when(pl.col("prompt_id").is_in(sampled))
-            .then("missing")
-            .otherwise(pl.lit(NOT_SAMPLED))
-        )
-    )
-    scales = pl.DataFrame(
-        [
-            {
-                "evaluator": evaluator,
-                "task": task,
-                "compares_with": settings.compares_with,
-                "method": settings.scale.method,
-                **fit_scale(group, settings.scale),
-            }
-            for (task,), group in scored.group_by("task", maintain_order=True)
-        ]
-    )
-    joined = scored.join(
-        scales.select("task", "low", "high"), on="task", validate="m:1", maintain_order="left"
-    )
-    score = to_scores(*(joined[name].to_numpy() for name in ("raw", "low", "high")))
-    given = pl.when(pl.col("missing").is_null()).then(pl.Series("score", score))
-    return scored.with_columns(score=given), scales
+    sampled = pl.col("prompt_id").is_in(sampled_prompts(prompts, settings.sample, seed))
+    chunks = shard.deal(list(rows.filter(sampled).iter_slices(chunk)))
+    shown = [(part["output"].to_list(), targets(part, settings.compares_with)) for part in chunks]
+    kept = [checkpoint.get(pairs) for pairs in shown]
+    total = sum(map(len, chunks))
+    taken_over = sum(len(part) for part, stored in zip(chunks, kept, strict=True) if stored)
+    log.info("%s: %d of %d outputs taken over", evaluator, taken_over, total)
+    unshown = rows.filter(~sampled).gather_every(shard.count, shard.number - 1)
+    found = [_raw(unshown, pl.lit(None, pl.Float64), pl.lit(NOT_SAMPLED))]
+    with tqdm(total=total, initial=taken_over, desc=evaluator, unit="output") as progress:
+        for part, pairs, stored in zip(chunks, shown, kept, strict=True):
+            if not stored:
+                values, missing = raw_values(scorer, *pairs)
+                raw = [None if np.isnan(value) else value for value in values.tolist()]
+                stored = {"raw": raw, "missing": missing}
+                checkpoint.put(pairs, stored)
+                progress.update(len(part))
+                log.info("%s: %d of %d outputs", evaluator, progress.n, total)
+            series = pl.Series(stored["raw"], dtype=pl.Float64)
+            found.append(_raw(part, series, pl.Series(stored["missing"], dtype=pl.String)))
+    return pl.concat(found).with_columns(evaluator=pl.lit(evaluator))
 
 
 def sampled_prompts(prompts: pl.DataFrame, sample: int | None, seed: int) -> list[str]:
@@ -114,8 +104,15 @@ def sampled_prompts(prompts: pl.DataFrame, sample: int | None, seed: int) -> lis
 def load_evaluator(
     values: Mapping[str, Any], folder: Path | None, device: str
 ) -> tuple[EvaluatorSettings, AnyScorer]:
-    """Return an evaluator's typed settings and the loaded scorer; see :func:`score_outputs`."""
-    settings: EvaluatorSettings = kinds.settings("poq.evaluators", values)
+    """Return an evaluator's typed settings and the loaded scorer.
+
+    Args:
+        values: its settings, with their ``kind``; ``scale``, on which no raw value depends, may be
+            left out.
+        folder: folder of its model; None for a kind without one.
+        device: "cpu" or "cuda".
+    """
+    settings: EvaluatorSettings = kinds.settings("poq.evaluators", {"scale": ANY_SCALE, **values})
     scorer: AnyScorer = kinds.load("poq.evaluators", values["kind"]).load(settings, folder, device)
     return settings, scorer
 
@@ -187,29 +184,5 @@ def _verdicts(given: NDArray[np.float64] | Verdicts) -> Verdicts:
     return given if isinstance(given, Verdicts) else Verdicts(given, [None] * len(given))
 
 
-def fit_scale(scored: pl.DataFrame, scale: Scale) -> dict[str, float | int]:
-    """Return ``low``, ``high`` and ``n`` of a scale for the outputs of one task.
-
-    A fitted scale takes quantiles of the raw values of the calibration split. Without any, or if
-    they all agree, ``low`` equals ``high`` and :func:`to_scores` gives the midpoint.
-    """
-    if isinstance(scale, FixedScale):
-        return {"low": scale.low, "high": scale.high, "n": 0}
-    raw = scored.filter(pl.col("split") == "calibration")["raw"].drop_nulls().to_numpy()
-    if not len(raw):
-        return {"low": 0.0, "high": 0.0, "n": 0}
-    low, high = np.quantile(raw, [scale.low_quantile, scale.high_quantile])
-    return {"low": float(low), "high": float(high), "n": len(raw)}
-
-
-def to_scores(
-    raw: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return scores in [0, 10]: linear from low to high, clipped; shapes (n,).
-
-    NaN (an empty output) gives 0; a scale of no width gives 5, which favours nobody.
-    """
-    width = high - low
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score = np.where(width > 0, 10 * np.clip((raw - low) / width, 0, 1), MIDPOINT)
-    return np.where(np.isnan(raw), 0.0, score)
+def _raw(rows: pl.DataFrame, raw: Any, missing: Any) -> pl.DataFrame:
+    return rows.select("prompt_id", "model").with_columns(raw=raw, missing=missing)

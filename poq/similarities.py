@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from poq.errors import PoqError
-from poq.evaluators.base import FixedScale
+from poq.evaluators.scale import FixedScale
 from poq.scoring import load_evaluator, raw_values
 
 PAIR = ["prompt_id", "model", "other"]

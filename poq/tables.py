@@ -66,7 +66,7 @@ def read(table: str, *paths: str | Path) -> pl.DataFrame:
     contract = TABLES[table]
     frames = [_checked(_read_one(table, Path(path)), contract, str(path)) for path in paths]
     if not frames:
-        return pl.DataFrame(schema={column.name: column.dtype for column in contract.columns})
+        return contract.frame()
     frame = pl.concat(frames)
     return _checked(frame, contract, ", ".join(map(str, paths))) if len(frames) > 1 else frame
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from poq import hardware
@@ -36,6 +37,8 @@ from poq.provenance import digest, file_sha256
 LONGEST_PAUSE = 60.0
 MESSAGE_TOKENS = 64
 """Tokens that a chat template may put around a message, at most."""
+LOCK_DIGITS = 3
+"""Digits of a request's digest that name its lock: one of 4096, since locks are kept files."""
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,8 @@ class Client:
         self._key = settings.api_key()
         identity = self._identity()
         self._cache = Checkpoint(Path(settings.cache), identity)
+        self._locks = Path(settings.cache) / "locks"
+        self._locks.mkdir(parents=True, exist_ok=True)
         name = f"{digest([identity, settings.model_name])}.sqlite"
         self.ledger = Ledger(Path(settings.cache) / "spent" / name, settings.budget)
         self._stopped = threading.Event()
@@ -92,7 +97,7 @@ class Client:
     ) -> list[T | Unusable]:
         """Return what ``read`` makes of the answer to each request, in the same order.
 
-        Equal requests are sent once.
+        Equal requests are sent once, by however many jobs at a time.
 
         Args:
             bodies: chat completion requests without their model.
@@ -111,7 +116,9 @@ class Client:
         cached = 0
         self._stopped.clear()
         with (
-            tqdm(total=len(keyed), desc=self.settings.model_name, disable=not show) as progress,
+            tqdm(
+                total=len(keyed), desc=self.settings.model_name, disable=not show, leave=None
+            ) as progress,
             ThreadPoolExecutor(1 if self.settings.serve else self.settings.concurrency) as pool,
         ):
             waiting = {
@@ -168,12 +175,11 @@ class Client:
             if attempt:
                 asked["seed"] = int(body.get("seed", 0)) + attempt
             key = {"body": asked, "attempt": attempt}
-            answer = None if fresh else self._kept(key)
-            if answer is None:
-                from_cache = False
-                answer = self._send(asked, f"poq-{uuid4()}" if fresh else f"poq-{_sha256(key)}")
-                if not fresh:
-                    self._cache.put(key, answer._asdict())
+            if fresh:
+                answer, sent = self._send(asked, f"poq-{uuid4()}"), True
+            else:
+                answer, sent = self._kept_or_sent(asked, key)
+            from_cache &= not sent
             if isinstance(answer, Unusable):
                 reason = answer.reason
                 continue
@@ -182,6 +188,22 @@ class Client:
             except ValueError as error:
                 reason = str(error)
         return Unusable(f"{reason}, in {attempts} attempts"), from_cache
+
+    def _kept_or_sent(self, asked: Mapping[str, Any], key: Any) -> tuple[Answer | Unusable, bool]:
+        """Return the answer of a request, and whether this job sent it; no two jobs do at once."""
+        if (answer := self._kept(key)) is not None:
+            return answer, False
+        name = _sha256(key)
+        lock = FileLock(self._locks / name[:LOCK_DIGITS])
+        try:
+            with lock.acquire(cancel_check=self._stopped.is_set):
+                if (answer := self._kept(key)) is not None:
+                    return answer, False
+                answer = self._send(asked, f"poq-{name}")
+                self._cache.put(key, answer._asdict())
+                return answer, True
+        except Timeout:
+            raise PoqError("stopped") from None
 
     def _kept(self, key: Any) -> Answer | Unusable | None:
         values = self._cache.get(key)

@@ -53,7 +53,9 @@ class EndpointSettings(Settings):
         description="Environment variable that holds the API key, never the key itself; null for "
         "a server that wants none.",
     )
-    concurrency: int = Field(4, ge=1, description="Most requests in flight at a remote server.")
+    concurrency: int = Field(
+        4, ge=1, description="Most requests of one job in flight at a remote server."
+    )
     timeout: float = Field(120, gt=0, description="Seconds after which a request is given up.")
     retries: int = Field(
         6, ge=0, description="Further attempts after 429, 5xx, a timeout or a broken connection."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from poq.evaluators.scale import Scale
 from poq.models.size import ModelSize, parameters, weight_bytes
 from poq.settings import Settings
 
@@ -22,31 +23,6 @@ Target = Literal["reference", "question", "context", "question+context", "questi
 ``evidence`` is the one sentence of the context that the output most likely rests on
 (:func:`poq.sentences.evidence`), for models that cannot read all of it.
 """
-
-
-class FixedScale(Settings):
-    """Maps raw values linearly from a range known beforehand onto [0, 10]."""
-
-    method: Literal["fixed"] = "fixed"
-    low: float = Field(description="Raw value that becomes score 0.")
-    high: float = Field(description="Raw value that becomes score 10.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> FixedScale:
-        if self.low >= self.high:
-            raise ValueError("expected low below high")
-        return self
-
-
-class FittedScale(Settings):
-    """Maps raw values linearly from quantiles of the calibration split, per task, onto [0, 10]."""
-
-    method: Literal["fitted"] = "fitted"
-    low_quantile: float = Field(0.05, ge=0, lt=0.5, description="Quantile that becomes score 0.")
-    high_quantile: float = Field(0.95, gt=0.5, le=1, description="Quantile that becomes score 10.")
-
-
-Scale = Annotated[FixedScale | FittedScale, Field(discriminator="method")]
 
 
 class EvaluatorSettings(Settings):

@@ -22,7 +22,8 @@ from pydantic import Field
 from poq.endpoint.client import Answer, Client, Unusable
 from poq.endpoint.settings import EndpointSettings
 from poq.errors import PoqError
-from poq.evaluators.base import EvaluatorSettings, FallibleScorer, FixedScale, Scale, Verdicts
+from poq.evaluators.base import EvaluatorSettings, FallibleScorer, Verdicts
+from poq.evaluators.scale import FixedScale, Scale
 from poq.provenance import file_sha256
 from poq.resources import resource
 

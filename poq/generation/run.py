@@ -1,4 +1,4 @@
-"""Runs an inference node over all prompts."""
+"""Runs an inference node over prompts."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from poq.generation.base import (
     requests,
 )
 from poq.prompting import PromptFormat
+from poq.schema import TABLES
+from poq.shards import WHOLE, Shard
 
 log = logging.getLogger(__name__)
 
@@ -53,20 +55,27 @@ def load_node(
 
 
 def generate_outputs(
-    name: str, generator: Generator, prompts: pl.DataFrame, checkpoint: Checkpoint
+    name: str,
+    generator: Generator,
+    prompts: pl.DataFrame,
+    checkpoint: Checkpoint,
+    shard: Shard = WHOLE,
 ) -> pl.DataFrame:
-    """Return the outputs of one node for all prompts (table ``outputs``).
+    """Return the outputs of one node for the prompts of one shard (table ``outputs``).
 
     Batches that the checkpoint holds are not generated again. Since batches and their seeds
-    depend on nothing but prompts and settings, a resumed run gives the same table.
+    depend on nothing but all prompts and settings, a resumed run gives the same table, and so does
+    any number of shards.
 
     Args:
         name: name of the node.
         generator: the loaded node.
         prompts: table ``prompts``.
         checkpoint: keeps every finished batch.
+        shard: which batches to generate.
     """
-    batches = generator.batches(requests(prompts))
+    batches = shard.deal(generator.batches(requests(prompts)))
+    total = sum(map(len, batches))
     kept = [checkpoint.get(batch) for batch in batches]
     taken_over = sum(len(batch) for batch, stored in zip(batches, kept, strict=True) if stored)
     found = sum(map(bool, kept))
@@ -74,7 +83,7 @@ def generate_outputs(
     completed: list[tuple[Request, Completion]] = []
     tokens, started = 0, time.perf_counter()
     # Speeds are those of this run: what it takes over counts for the progress alone.
-    with tqdm(total=len(prompts), initial=taken_over, desc=name, unit="prompt") as progress:
+    with tqdm(total=total, initial=taken_over, desc=name, unit="prompt") as progress:
         for batch, stored in zip(batches, kept, strict=True):
             if stored:
                 completions = [Completion(*values) for values in stored]
@@ -85,18 +94,10 @@ def generate_outputs(
                 rate = tokens / (time.perf_counter() - started)
                 progress.set_postfix_str(f"{rate:.1f} tokens/s", refresh=False)
                 progress.update(len(batch))
-                done = f"{progress.n} of {len(prompts)} prompts"
+                done = f"{progress.n} of {total} prompts"
                 log.info("%s: %s, %d tokens, %.1f tokens/s", name, done, tokens, rate)
             completed += zip(batch, completions, strict=True)
-    return pl.DataFrame(
-        [
-            {"prompt_id": request.prompt_id, "model": name, **completion._asdict()}
-            for request, completion in completed
-        ],
-        schema_overrides={
-            "seed": pl.Int64,
-            "input_tokens": pl.Int64,
-            "output_tokens": pl.Int64,
-        },
-        infer_schema_length=None,
+    return TABLES["outputs"].frame(
+        {"prompt_id": request.prompt_id, "model": name, **completion._asdict()}
+        for request, completion in completed
     )

@@ -40,7 +40,7 @@ def signal_pools(pool: Pool, composites: pl.DataFrame) -> dict[str, Pool]:
     """Return the pool of each signal, all over the same outputs, with as many nodes.
 
     An output without a composite (none of its dimensions is left) is scored 5, which favours
-    nobody, like one on a scale of no width (:func:`poq.scoring.to_scores`). The composite has no
+    nobody, like one on a scale of no width (:func:`poq.scaling.to_scores`). The composite has no
     cost of its own here: only errors and correlations of the consensus are reported.
 
     Args:

@@ -10,15 +10,26 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from poq.schema import TABLES
+from poq.shards import WHOLE, Shard
 from poq.simulation import engine
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Grid
 
 
 def study_robustness(
-    name: str, grid: Grid, pools: Mapping[str, Pool], *, confidence: float, threads: int = 1
+    name: str,
+    grid: Grid,
+    pools: Mapping[str, Pool],
+    *,
+    confidence: float,
+    threads: int = 1,
+    shard: Shard = WHOLE,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return tables ``robustness`` and ``break_even`` of a grid, both of the same simulations.
+    """Return tables ``robustness`` and ``break_even`` of one shard of a grid.
+
+    Cells that differ in the share of malicious nodes alone, which have a break-even size in common,
+    are in one shard.
 
     Args:
         name: name of the grid.
@@ -26,11 +37,18 @@ def study_robustness(
         pools: split -> the pool over its prompts.
         confidence: coverage of the intervals over replications, in (0, 1).
         threads: threads that run, and processes that compile, at a time.
+        shard: which cells to simulate: consecutive ones, whose kernels and honest twins are few.
     """
+    cells = list(grid.cells())
+    together = len(grid.malicious_ratios)
+    groups = [cells[start : start + together] for start in range(0, len(cells), together)]
+    chosen = [cell for group in shard.stretch(groups) for cell in group]
+    if not chosen:
+        return TABLES["robustness"].frame(), TABLES["break_even"].frame()
     studies = [
         [
             frame.with_columns(grid=pl.lit(name), split=pl.lit(split))
-            for frame in engine.study(grid.cells(), pool, threads=threads, confidence=confidence)
+            for frame in engine.study(chosen, pool, threads=threads, confidence=confidence)
         ]
         for split, pool in pools.items()
     ]

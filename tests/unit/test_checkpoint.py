@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poq.checkpoint import Checkpoint
+from poq.checkpoint import Checkpoint, clear
 
 
 def test_values_are_found_by_key_and_identity(tmp_path: Path) -> None:
@@ -24,15 +24,14 @@ def test_damaged_piece_counts_as_missing(tmp_path: Path) -> None:
 
 def test_clear_removes_all_identities(tmp_path: Path) -> None:
     Checkpoint(tmp_path / "c", {"code": "1"}).put("a", 1)
-    second = Checkpoint(tmp_path / "c", {"code": "2"})
-    second.put("a", 1)
-    second.clear()
+    Checkpoint(tmp_path / "c", {"code": "2"}).put("a", 1)
+    clear(tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
 def test_put_survives_a_clear_in_between(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "c", {})
     checkpoint.put("a", 1)
-    checkpoint.clear()
+    clear(tmp_path / "c")
     checkpoint.put("b", 2)
     assert checkpoint.get("b") == 2

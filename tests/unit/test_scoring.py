@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,28 +10,46 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from poq import kinds, tables
+from poq.checkpoint import Checkpoint
 from poq.errors import PoqError
-from poq.evaluators.base import FittedScale, FixedScale, Target, Verdicts
-from poq.scoring import (
-    fit_scale,
-    raw_values,
-    sampled_prompts,
-    score_outputs,
-    targets,
-    to_scores,
-)
+from poq.evaluators.base import AnyScorer, Target, Verdicts
+from poq.scoring import load_evaluator, raw_values, sampled_prompts, score_outputs, targets
+from poq.shards import WHOLE, Shard
 from tests.conftest import Frames
 
-nan, inf = float("nan"), float("inf")
+nan = float("nan")
 Floats = NDArray[np.float64]
 
 
-def lexical(compares_with: str, scale: dict[str, Any]) -> dict[str, Any]:
-    return {"kind": "lexical", "compares_with": compares_with, "scale": scale}
+def lexical(compares_with: str, **values: Any) -> dict[str, Any]:
+    return {"kind": "lexical", "compares_with": compares_with, **values}
 
 
-FIXED = {"method": "fixed", "low": 0, "high": 0.5}
-FITTED = {"method": "fitted", "low_quantile": 0, "high_quantile": 1}
+def score(
+    values: dict[str, Any],
+    prompts: pl.DataFrame,
+    outputs: pl.DataFrame,
+    folder: Path,
+    *,
+    scorer: AnyScorer | None = None,
+    chunk: int = 100,
+    shard: Shard = WHOLE,
+) -> pl.DataFrame:
+    """Return raw values as they are read from a table."""
+    settings, loaded = load_evaluator(values, None, "cpu")
+    raw = score_outputs(
+        "lex",
+        scorer or loaded,
+        settings,
+        prompts,
+        outputs,
+        seed=1,
+        chunk=chunk,
+        checkpoint=Checkpoint(folder / "pieces", {}),
+        shard=shard,
+    )
+    tables.write(raw, "raw_scores", folder / "raw.parquet", {})
+    return tables.read("raw_scores", folder / "raw.parquet")
 
 
 @pytest.fixture
@@ -56,62 +75,87 @@ def outputs(frame: Frames) -> pl.DataFrame:
     )
 
 
-def test_scores_on_a_fixed_scale(
+def test_raw_values_of_all_outputs(
     prompts: pl.DataFrame, outputs: pl.DataFrame, tmp_path: Path
 ) -> None:
-    values = lexical("reference", FIXED)
-    scores, scales = score_outputs("lex", values, None, prompts, outputs, "cpu", 1)
-    tables.write(scores, "scores", tmp_path / "scores.parquet", {})
-    tables.write(scales, "scales", tmp_path / "scales.parquet", {})
-    found = tables.read("scores", tmp_path / "scores.parquet")
-    # Precision against the better reference, over 0.5, times 10, at most 10:
-    # a/m: 1/3 of "oak", 2/3 of "old oak" -> 10; a/n is empty; b/m: 1/2 -> 10; c/m: 1/4 -> 5
-    assert found.select("prompt_id", "model", "raw", "score").rows() == [
-        ("a", "m", pytest.approx(2 / 3), 10),
-        ("a", "n", None, 0),
-        ("b", "m", 0.5, 10),
-        ("c", "m", 0.25, 5),
-        ("s", "m", 1, 10),
-    ]
-    assert found["evaluator"].unique().to_list() == ["lex"]
-    assert found["split"].to_list() == ["calibration"] * 3 + ["test"] * 2
-    assert tables.read("scales", tmp_path / "scales.parquet").rows() == [
-        ("lex", "qa", "reference", "fixed", 0, 0.5, 0),
-        ("lex", "summarization", "reference", "fixed", 0, 0.5, 0),
+    found = score(lexical("reference"), prompts, outputs, tmp_path)
+    # Precision against the better reference: a/m: 1/3 of "oak", 2/3 of "old oak"; a/n is empty;
+    # b/m: 1/2; c/m: 1/4
+    assert found.rows() == [
+        ("a", "m", "lex", pytest.approx(2 / 3), None),
+        ("a", "n", "lex", None, None),
+        ("b", "m", "lex", 0.5, None),
+        ("c", "m", "lex", 0.25, None),
+        ("s", "m", "lex", 1, None),
     ]
 
 
-def test_scores_on_a_scale_fitted_on_the_calibration_split(
-    prompts: pl.DataFrame, outputs: pl.DataFrame
-) -> None:
-    values = lexical("reference", FITTED)
-    scores, scales = score_outputs("lex", values, None, prompts, outputs, "cpu", 1)
-    # qa: raw 2/3 and 1/2 (the empty output counts not); the test's 1/4 is below them.
-    # summarization has no calibration prompt, and so nothing to be fitted on.
-    assert scales.sort("task").select("task", "low", "high", "n").rows() == [
-        ("qa", 0.5, pytest.approx(2 / 3), 2),
-        ("summarization", 0, 0, 0),
-    ]
-    found = scores.sort("prompt_id", "model").select("prompt_id", "model", "score").rows()
-    assert found == [
-        ("a", "m", 10), ("a", "n", 0), ("b", "m", 0), ("c", "m", 0), ("s", "m", 5),
-    ]  # fmt: skip
-
-
-def test_all_outputs_empty(prompts: pl.DataFrame, outputs: pl.DataFrame) -> None:
-    silent = outputs.with_columns(output=pl.lit(""))
-    scores, scales = score_outputs("e", lexical("context", FITTED), None, prompts, silent, "cpu", 1)
-    assert scores["raw"].to_list() == [None] * 5
-    assert scores["score"].to_list() == [0] * 5
-    assert scales["n"].to_list() == [0, 0]
+def test_all_outputs_empty(prompts: pl.DataFrame, outputs: pl.DataFrame, tmp_path: Path) -> None:
+    found = score(lexical("context"), prompts, outputs.with_columns(output=pl.lit("")), tmp_path)
+    assert found["raw"].to_list() == found["missing"].to_list() == [None] * 5
 
 
 def test_an_output_without_its_prompt_is_refused(
-    prompts: pl.DataFrame, outputs: pl.DataFrame
+    prompts: pl.DataFrame, outputs: pl.DataFrame, tmp_path: Path
 ) -> None:
     astray = outputs.with_columns(pl.col("prompt_id").replace("b", "astray"))
     with pytest.raises(PoqError, match="astray"):
-        score_outputs("e", lexical("context", FIXED), None, prompts, astray, "cpu", 1)
+        score(lexical("context"), prompts, astray, tmp_path)
+
+
+def test_a_chunk_is_scored_by_itself_and_dealt_to_a_shard(
+    prompts: pl.DataFrame, outputs: pl.DataFrame, tmp_path: Path
+) -> None:
+    given: list[tuple[str, ...]] = []
+
+    def scorer(outputs: Sequence[str], targets: Sequence[str]) -> Floats:
+        given.append(tuple(outputs))
+        return np.array([float(len(output)) for output in outputs])
+
+    parts = []
+    for number in (1, 2, 3, 4):
+        shard = Shard(number, 4)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        values = lexical("reference")
+        found = score(values, prompts, outputs, folder, scorer=scorer, chunk=2, shard=shard)
+        parts.append(found.select("prompt_id", "model").rows())
+    # In the order of their keys: [a/m, a/n (empty)], [b/m, c/m], [s/m]; a/m has two references.
+    assert parts == [[("a", "m"), ("a", "n")], [("b", "m"), ("c", "m")], [("s", "m")], []]
+    assert given == [("old elm oak",) * 2, ("Mayor Smith", "warm wind from sea"), ("rain",)]
+
+
+def test_resumed_scoring_asks_only_for_what_is_missing(
+    prompts: pl.DataFrame,
+    outputs: pl.DataFrame,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked: list[str] = []
+
+    def dies_at_wind(outputs: Sequence[str], targets: Sequence[str]) -> Verdicts:
+        if "warm wind from sea" in outputs and not caplog.text:
+            raise KeyboardInterrupt
+        asked.extend(outputs)
+        reasons = ["no answer" if output == "old elm oak" else None for output in outputs]
+        return Verdicts(np.array([nan if reason else 0.1 for reason in reasons]), reasons)
+
+    def run(folder: Path, chunk: int = 1) -> pl.DataFrame:
+        folder.mkdir(exist_ok=True)
+        values = lexical("context")
+        return score(values, prompts, outputs, folder, scorer=dies_at_wind, chunk=chunk)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed")
+    assert asked == ["old elm oak", "Mayor Smith"]
+    with caplog.at_level(logging.INFO):
+        resumed = run(tmp_path / "killed")
+        assert "lex: 3 of 5 outputs taken over" in caplog.text
+        assert asked[2:] == ["warm wind from sea", "rain"]
+        assert resumed.equals(run(tmp_path / "undisturbed"))
+    # What is missing stays so, for the reason that it was.
+    assert resumed["missing"].to_list() == ["no answer", None, None, None, None]
+    assert resumed["raw"].to_list() == [None, None, 0.1, 0.1, 0.1]
 
 
 @pytest.mark.parametrize(
@@ -180,23 +224,24 @@ def test_a_value_that_is_not_finite_is_an_error_unless_it_is_missing() -> None:
         raw_values(lambda outputs, targets: np.array([nan]), ["x"], [["a"]])
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
 def test_sampled_evaluator_scores_prompts_of_the_test_split_alone(
-    frame: Frames, outputs: pl.DataFrame, prompts: pl.DataFrame, tmp_path: Path
+    count: int, frame: Frames, outputs: pl.DataFrame, prompts: pl.DataFrame, tmp_path: Path
 ) -> None:
     more = frame("prompts", prompt_id=["d", "e"], task="qa", context="elm", split="test")
     given = frame("outputs", prompt_id=["d", "e"], model="m", output=["", "elm"])
-    values = lexical("context", FIXED) | {"sample": 2}
-    scores, _ = score_outputs(
-        "lex", values, None, pl.concat([prompts, more]), pl.concat([outputs, given]), "cpu", 1
-    )
-    tables.write(scores, "scores", tmp_path / "scores.parquet", {})
+    values = lexical("context", sample=2)
+    asked = pl.concat([prompts, more]), pl.concat([outputs, given])
+    shards = [Shard(number, count) for number in range(1, count + 1)]
+    scores = pl.concat(score(values, *asked, tmp_path, chunk=2, shard=shard) for shard in shards)
+    assert len(scores) == 7
     kept = scores.filter(pl.col("missing").is_null())
     # c, d and e are qa's test prompts, of which two are drawn; s is the only one of its task.
     assert len(kept) == 3
     assert set(kept["prompt_id"]) < {"c", "d", "e", "s"}
     assert "s" in set(kept["prompt_id"])
     others = scores.filter(pl.col("missing").is_not_null())
-    assert others.select("score", "raw").null_count().row(0) == (len(others),) * 2
+    assert others["raw"].null_count() == len(others)
     assert others["missing"].unique().to_list() == ["not in the evaluator's sample"]
 
 
@@ -211,65 +256,10 @@ def test_samples_are_seeded_and_shared(frame: Frames) -> None:
 
 def test_sample_needs_a_fixed_scale() -> None:
     with pytest.raises(ValidationError, match="fitted scale, which needs all prompts"):
-        kinds.settings("poq.evaluators", lexical("context", FITTED) | {"sample": 2})
+        kinds.settings("poq.evaluators", lexical("context", scale={"method": "fitted"}, sample=2))
 
 
 def test_an_evaluator_is_not_run_on_nothing() -> None:
     scorer = Recorder()
     np.testing.assert_array_equal(raw_values(scorer, ["", " "], [["a"], ["b"]]).values, [nan, nan])
     assert scorer.shown == []
-
-
-def scored(raw: list[float | None], splits: list[str]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"raw": raw, "split": splits}, schema={"raw": pl.Float64, "split": pl.String}
-    )
-
-
-def test_fitted_scale_takes_quantiles_of_the_calibration_split() -> None:
-    # of 0, 1, ..., 10: quantile 0.1 is 1, quantile 0.8 is 8
-    rows = scored([*map(float, range(11)), 99.0, None], ["calibration"] * 11 + ["test"] * 2)
-    scale = FittedScale(low_quantile=0.1, high_quantile=0.8)
-    assert fit_scale(rows, scale) == pytest.approx({"low": 1, "high": 8, "n": 11})
-
-
-@pytest.mark.parametrize(
-    ("raw", "splits", "expected"),
-    [
-        ([0.3, 0.3], ["calibration"] * 2, {"low": 0.3, "high": 0.3, "n": 2}),
-        ([0.7], ["calibration"], {"low": 0.7, "high": 0.7, "n": 1}),
-        ([None, 0.4], ["calibration", "test"], {"low": 0.0, "high": 0.0, "n": 0}),
-        ([], [], {"low": 0.0, "high": 0.0, "n": 0}),
-    ],
-    ids=["constant", "one row", "no value", "no row"],
-)
-def test_degenerate_fits_have_no_width(
-    raw: list[float | None], splits: list[str], expected: dict[str, float]
-) -> None:
-    assert fit_scale(scored(raw, splits), FittedScale()) == pytest.approx(expected)
-
-
-def test_fixed_scale_is_fitted_on_nothing() -> None:
-    rows = scored([5.0], ["calibration"])
-    assert fit_scale(rows, FixedScale(low=-1, high=1)) == {"low": -1, "high": 1, "n": 0}
-
-
-@pytest.mark.parametrize(
-    ("raw", "low", "high", "score"),
-    [
-        (0.0, -1.0, 1.0, 5.0),
-        (-1.0, -1.0, 1.0, 0.0),
-        (1.0, -1.0, 1.0, 10.0),
-        (0.5, -1.0, 1.0, 7.5),
-        (7.0, -1.0, 1.0, 10.0),  # clipped
-        (-7.0, -1.0, 1.0, 0.0),
-        (inf, 0.0, 1.0, 10.0),
-        (0.3, 0.3, 0.3, 5.0),  # no width
-        (9.0, 0.3, 0.3, 5.0),
-        (nan, 0.0, 1.0, 0.0),  # an empty output
-        (nan, 0.3, 0.3, 0.0),
-    ],
-)
-def test_to_scores(raw: float, low: float, high: float, score: float) -> None:
-    found = to_scores(np.array([raw]), np.array([low]), np.array([high]))
-    np.testing.assert_allclose(found, [score])

@@ -31,14 +31,34 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_changed_code_reruns_what_depends_on_it(project: Path) -> None:
     assert planned(project) == set()
 
-    edit(project / "poq/scoring.py", "MIDPOINT = 5.0", "MIDPOINT = 4.0")
+    edit(project / "poq/scoring.py", "np.isneginf(raw), np.nan", "np.isinf(raw), np.nan")
     found = planned(project)
-    assert {"score_outputs", "estimate_reliability", "simulate_rounds", "pay_nodes"} <= found
+    assert {"score_outputs", "scale_scores", "estimate_reliability", "pay_nodes"} <= found
     assert not found & {"build_prompts", "generate_outputs", "profile_node", "measure_quality"}
 
 
+def test_another_scale_runs_no_model(project: Path) -> None:
+    values = yaml.safe_load((project / "config.yaml").read_text())
+    values["evaluators"]["lexical-context"]["scale"] = {"method": "fitted"}
+    (project / "config.yaml").write_text(yaml.safe_dump(values))
+    edit(project / "poq/scaling.py", "MIDPOINT = 5.0", "MIDPOINT = 4.0")
+    found = planned(project)
+    assert {"scale_scores", "estimate_reliability", "simulate_rounds", "pay_nodes"} <= found
+    assert not found & {"generate_outputs", "score_outputs", "profile_evaluator"}
+    target = "results/modelless/scales/lexical-context.parquet"
+    assert run(project, "--cores", "1", target, root=project).returncode == 0
+    assert tables.read("scales", project / target)["method"].to_list() == ["fitted"]
+
+
+def test_more_shards_run_nothing_again_if_told_so(project: Path) -> None:
+    more = ["--set-scatter", "generation=2", "scoring=2", "simulation=2"]
+    triggers = ["--rerun-triggers", "mtime", "params", "software-env"]
+    result = run(project, "--cores", "1", "--dry-run", *more, *triggers, root=project)
+    assert "Nothing to be done" in result.stdout
+
+
 def test_changed_comment_reruns_nothing(project: Path) -> None:
-    edit(project / "poq/scoring.py", "MIDPOINT = 5.0", "MIDPOINT = 5.0  # the middle of the scale")
+    edit(project / "poq/scaling.py", "MIDPOINT = 5.0", "MIDPOINT = 5.0  # the middle of the scale")
     assert planned(project) == set()
 
 

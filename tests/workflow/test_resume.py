@@ -1,8 +1,9 @@
-"""kill -9 in the middle of generation, then the documented command."""
+"""kill -9 in the middle of generation, then the documented command, in more shards."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -43,13 +44,17 @@ def test_killed_generation_goes_on_and_equals_an_undisturbed_run(
     assert not (folder / TARGET).exists()
 
     assert run(folder, "--cores", "1", "--unlock").returncode == 0
-    result = run(folder, "--cores", "1", TARGET)
+    result = run(folder, "--cores", "1", "--set-scatter", "generation=2", "--", TARGET)
     assert result.returncode == 0, result.stdout
 
     assert (folder / TARGET).read_bytes() == (mini / TARGET).read_bytes()
-    # 8 + 5 prompts in batches of 2 make 4 + 3 batches; the log tells how many were taken over.
-    log = (folder / "results/mini/logs/generate_outputs/smollm2-bf16.log").read_text()
-    if not orphan:
-        assert f"{finished} of 7 batches taken over" in log
-        assert log.count("tokens/s") == 7 - finished
-        assert not checkpoints.joinpath("outputs", "smollm2-bf16").exists()
+    if orphan:
+        return
+    # 8 + 5 prompts in batches of 2 make 4 + 3 batches; the logs tell how many were taken over.
+    logs = folder / "results/mini/logs/generate_outputs/smollm2-bf16"
+    log = "".join((logs / f"{number}-of-2.log").read_text() for number in (1, 2))
+    taken_over = re.findall(r"(\d) of (\d) batches taken over", log)
+    assert [int(batches) for _, batches in taken_over] == [4, 3]
+    assert sum(int(kept) for kept, _ in taken_over) == finished
+    assert log.count("tokens/s") == 7 - finished
+    assert not checkpoints.joinpath("outputs", "smollm2-bf16").exists()

@@ -20,6 +20,13 @@ except errors.PoqError as error:
 GPU = int(shutil.which("nvidia-smi") is not None)
 
 
+# `--set-scatter scoring=5` on the command line goes before the configuration.
+scattergather:
+    generation=cfg.shards.generation,
+    scoring=cfg.shards.scoring,
+    simulation=cfg.shards.simulation,
+
+
 wildcard_constraints:
     # Without any node, as over logs, no name may match: an empty constraint would let all.
     model="|".join(cfg.inference_nodes) or "(?!)",
@@ -50,6 +57,13 @@ def table(name, **wildcards):
     for key, value in wildcards.items():
         path = path.replace(f"<{key}>", value)
     return results(path.replace("<", "{").replace(">", "}"))
+
+
+def shard_of(name):
+    """Return the path of one shard of a table, which its merge reads."""
+    whole = schema.TABLES[name].path.removesuffix(".parquet")
+    path = whole.replace("<", "{").replace(">", "}")
+    return results(f".shards/{path}/{{scatteritem}}.parquet")
 
 
 def has(name):
@@ -98,6 +112,11 @@ def relative(path):
 def code(name, *modules):
     """Return the code digest of a script, with the modules that it loads by name."""
     return provenance.code_digest(ROOT / "workflow" / "scripts" / f"{name}.py", modules)
+
+
+def merged_code(of_shards, name):
+    """Return a function of the wildcards: the digest of the code of shards and of their merge."""
+    return lambda wildcards: provenance.digest([of_shards(wildcards), code(name)])
 
 
 def manifest(name):

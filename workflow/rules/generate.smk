@@ -1,4 +1,6 @@
-"""Generation: one job an inference node; and the reference quality of what it returned."""
+"""Generation: one job a shard of an inference node; and the reference quality of its outputs."""
+
+GENERATED = results(".checkpoints/outputs/{model}")
 
 
 def node_settings(wildcards):
@@ -24,18 +26,18 @@ def node_code(name):
 
 
 rule generate_outputs:
-    """Let one inference node answer all prompts."""
+    """Let one inference node answer the prompts of one shard."""
     input:
         prompts=table("prompts"),
         model=lambda wildcards: manifest_of(cfg.inference_nodes[wildcards.model]),
         templates=TEMPLATES,
         examples=EXAMPLES,
     output:
-        table("outputs"),
+        temp(shard_of("outputs")),
     log:
-        logfile("generate_outputs/{model}"),
+        logfile("generate_outputs/{model}/{scatteritem}"),
     benchmark:
-        benchmark_of("generate_outputs/{model}")
+        benchmark_of("generate_outputs/{model}/{scatteritem}")
     conda:
         "../../envs/generation.yaml"
     threads: cfg.serving.threads
@@ -43,11 +45,32 @@ rule generate_outputs:
         gpu=GPU,
     params:
         settings=node_settings,
-        checkpoint=results(".checkpoints/outputs/{model}"),
+        checkpoint=GENERATED,
         seed=cfg.seed,
         code=node_code("generate_outputs"),
     script:
         "../scripts/generate_outputs.py"
+
+
+rule merge_outputs:
+    """Put the outputs of one inference node together."""
+    input:
+        gather.generation(shard_of("outputs"), allow_missing=True),
+    output:
+        table("outputs"),
+    log:
+        logfile("merge_outputs/{model}"),
+    benchmark:
+        benchmark_of("merge_outputs/{model}")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=node_settings,
+        checkpoint=GENERATED,
+        seed=cfg.seed,
+        code=merged_code(node_code("generate_outputs"), "merge_outputs"),
+    script:
+        "../scripts/merge_outputs.py"
 
 
 rule measure_quality:

@@ -7,7 +7,7 @@ LOG_ROWS = {"log_rows": table("log_rows")} if LOGS else {}
 
 
 # No run has both; a node may still be called "logged".
-ruleorder: generate_outputs > read_logs
+ruleorder: merge_outputs > read_logs
 
 
 rule read_logs:

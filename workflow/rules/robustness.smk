@@ -38,30 +38,62 @@ def logged_cell(wildcards):
     )
 
 
+def grid_settings(wildcards):
+    """Return what the simulations of a grid depend on."""
+    return SIMULATED | {"grid": dump(GRIDS[wildcards.grid])}
+
+
+def grid_code(wildcards):
+    """Return the code digest of a grid's simulations, with its kinds."""
+    return code("study_robustness", *GRIDS[wildcards.grid].modules())
+
+
 rule study_robustness:
-    """Simulate one grid, on the prompts of both splits."""
+    """Simulate the cells of one shard of a grid, on the prompts of both splits."""
     input:
         **LOGGED_SCORES,
     output:
-        robustness=table("robustness"),
-        break_even=table("break_even"),
+        robustness=temp(shard_of("robustness")),
+        break_even=temp(shard_of("break_even")),
     log:
-        logfile("study_robustness/{grid}"),
+        logfile("study_robustness/{grid}/{scatteritem}"),
     benchmark:
-        benchmark_of("study_robustness/{grid}")
+        benchmark_of("study_robustness/{grid}/{scatteritem}")
     wildcard_constraints:
         grid="|".join(GRIDS),
     conda:
         "../../envs/core.yaml"
     threads: ROBUSTNESS.threads
     params:
-        settings=lambda wildcards: SIMULATED | {"grid": dump(GRIDS[wildcards.grid])},
+        settings=grid_settings,
         seed=cfg.seed,
-        code=lambda wildcards: code(
-            "study_robustness", *GRIDS[wildcards.grid].modules()
-        ),
+        code=grid_code,
     script:
         "../scripts/study_robustness.py"
+
+
+rule merge_robustness:
+    """Put the cells of one grid together."""
+    input:
+        robustness=gather.simulation(shard_of("robustness"), allow_missing=True),
+        break_even=gather.simulation(shard_of("break_even"), allow_missing=True),
+    output:
+        robustness=table("robustness"),
+        break_even=table("break_even"),
+    log:
+        logfile("merge_robustness/{grid}"),
+    benchmark:
+        benchmark_of("merge_robustness/{grid}")
+    wildcard_constraints:
+        grid="|".join(GRIDS),
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=grid_settings,
+        seed=cfg.seed,
+        code=merged_code(grid_code, "merge_robustness"),
+    script:
+        "../scripts/merge_robustness.py"
 
 
 rule trace_trust:

@@ -1,13 +1,21 @@
-"""Scoring: one job an evaluator; and how far its scores can be relied on."""
+"""Scoring: one job a shard of an evaluator; and how far its scores can be relied on."""
+
+SCORED = results(".checkpoints/raw_scores/{evaluator}")
 
 
 def evaluator_settings(wildcards):
-    """Return what an evaluator's scores depend on."""
+    """Return what an evaluator's raw values depend on: not on the scale that they are put on."""
+    evaluator = cfg.evaluators[wildcards.evaluator]
     return {
-        "evaluator": dump(cfg.evaluators[wildcards.evaluator]),
-        "source": source_of(cfg.evaluators[wildcards.evaluator]),
+        "evaluator": evaluator.model_dump(mode="json", exclude={"scale"}),
+        "source": source_of(evaluator),
         "threads": cfg.scoring.threads,
     }
+
+
+def scoring_settings(wildcards):
+    """Return what they depend on where outputs are scored chunk by chunk."""
+    return evaluator_settings(wildcards) | {"chunk": cfg.scoring.chunk}
 
 
 def evaluator_code(name):
@@ -18,30 +26,56 @@ def evaluator_code(name):
 
 
 rule score_outputs:
-    """Let one evaluator score all outputs."""
+    """Let one evaluator give its raw values of the outputs of one shard."""
     input:
         prompts=table("prompts"),
         outputs=all_outputs(),
         model=lambda wildcards: manifest_of(cfg.evaluators[wildcards.evaluator]),
         files=lambda wildcards: files_of(cfg.evaluators[wildcards.evaluator]),
     output:
-        scores=table("scores"),
-        scales=table("scales"),
+        table("raw_scores", shard="{scatteritem}"),
     log:
-        logfile("score_outputs/{evaluator}"),
+        logfile("score_outputs/{evaluator}/{scatteritem}"),
     benchmark:
-        benchmark_of("score_outputs/{evaluator}")
+        benchmark_of("score_outputs/{evaluator}/{scatteritem}")
     conda:
         "../../envs/scoring.yaml"
     threads: cfg.scoring.threads
     resources:
         gpu=GPU,
     params:
-        settings=evaluator_settings,
+        settings=scoring_settings,
+        checkpoint=SCORED,
         seed=cfg.seed,
         code=evaluator_code("score_outputs"),
     script:
         "../scripts/score_outputs.py"
+
+
+rule scale_scores:
+    """Put the raw values of one evaluator together and on their scale."""
+    input:
+        prompts=table("prompts"),
+        raw=gather.scoring(
+            table("raw_scores", shard="{scatteritem}"), allow_missing=True
+        ),
+    output:
+        scores=table("scores"),
+        scales=table("scales"),
+    log:
+        logfile("scale_scores/{evaluator}"),
+    benchmark:
+        benchmark_of("scale_scores/{evaluator}")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda wildcards: scoring_settings(wildcards)
+        | {"evaluator": dump(cfg.evaluators[wildcards.evaluator])},
+        checkpoint=SCORED,
+        seed=cfg.seed,
+        code=merged_code(evaluator_code("score_outputs"), "scale_scores"),
+    script:
+        "../scripts/scale_scores.py"
 
 
 rule estimate_reliability:

@@ -1,4 +1,4 @@
-"""Lets one inference node answer all prompts; goes on from the batches that are finished."""
+"""Lets one inference node answer a shard of the prompts; goes on from the finished batches."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from poq.checkpoint import Checkpoint
 from poq.generation.run import generate_outputs, load_node
 from poq.models.folder import model_folder
 from poq.prompting import load_formats
+from poq.shards import Shard
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
@@ -16,13 +17,12 @@ with stage(snakemake.log[0]):
     formats = load_formats(settings["limits"], files.templates, files.examples)
     read = [*files.templates, *files.examples, *files.model]
     contents = [Path(path).read_text(encoding="utf-8") for path in read]
-    checkpoint = Checkpoint(snakemake.params.checkpoint, stamp | {"files": contents})
     folder = model_folder(files.model[0]) if files.model else None
     outputs = generate_outputs(
         snakemake.wildcards.model,
         load_node(settings, formats, folder),
         tables.read("prompts", files.prompts),
-        checkpoint,
+        Checkpoint(snakemake.params.checkpoint, stamp | {"files": contents}),
+        Shard.parse(snakemake.wildcards.scatteritem),
     )
     tables.write(outputs, "outputs", snakemake.output[0], stamp)
-    checkpoint.clear()

@@ -1,22 +1,30 @@
-"""Lets one evaluator score all outputs."""
+"""Lets one evaluator score a shard of the outputs; goes on from the finished chunks."""
+
+from pathlib import Path
 
 from poq import hardware, provenance, tables
+from poq.checkpoint import Checkpoint
 from poq.models.folder import model_folder
-from poq.scoring import score_outputs
+from poq.scoring import load_evaluator, score_outputs
+from poq.shards import Shard
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
-    settings, files = snakemake.params.settings, snakemake.input
-    hardware.use_threads(settings["threads"])
-    scores, scales = score_outputs(
+    given, files = snakemake.params.settings, snakemake.input
+    hardware.use_threads(given["threads"])
+    stamp = provenance.stamp(snakemake.params)
+    contents = [Path(path).read_text(encoding="utf-8") for path in [*files.files, *files.model]]
+    folder = model_folder(files.model[0]) if files.model else None
+    settings, scorer = load_evaluator(given["evaluator"], folder, hardware.device())
+    raw = score_outputs(
         snakemake.wildcards.evaluator,
-        settings["evaluator"],
-        model_folder(files.model[0]) if files.model else None,
+        scorer,
+        settings,
         tables.read("prompts", files.prompts),
         tables.read("outputs", *files.outputs),
-        hardware.device(),
-        snakemake.params.seed,
+        seed=snakemake.params.seed,
+        chunk=given["chunk"],
+        checkpoint=Checkpoint(snakemake.params.checkpoint, stamp | {"files": contents}),
+        shard=Shard.parse(snakemake.wildcards.scatteritem),
     )
-    stamp = provenance.stamp(snakemake.params)
-    tables.write(scores, "scores", snakemake.output.scores, stamp)
-    tables.write(scales, "scales", snakemake.output.scales, stamp)
+    tables.write(raw, "raw_scores", snakemake.output[0], stamp)

@@ -1,7 +1,8 @@
-"""Simulates a grid of networks under attack, on the prompts of both splits."""
+"""Simulates a shard of a grid of networks under attack, on the prompts of both splits."""
 
 from poq import provenance, tables
 from poq.schema import SPLITS
+from poq.shards import Shard
 from poq.simulation.pool import read_pool
 from poq.simulation.robustness import study_robustness
 from poq.simulation.settings import Grid
@@ -17,6 +18,7 @@ with stage(snakemake.log[0]):
         {split: read_pool(*logged, split=split, **settings["pool"]) for split in SPLITS},
         confidence=settings["confidence"],
         threads=snakemake.threads,
+        shard=Shard.parse(snakemake.wildcards.scatteritem),
     )
     stamp = provenance.stamp(snakemake.params)
     tables.write(robustness, "robustness", snakemake.output.robustness, stamp)

@@ -158,7 +158,7 @@ def test_the_key_is_nowhere_but_in_the_request(
     assert "bad ***" in messages[0]
     assert "the key in JUDGE_KEY is not accepted" in messages[1]
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(kept) == 3  # two answers and the ledger
+    assert len([text for text in kept if text]) == 3  # two answers and the ledger; locks are empty
     for text in [*messages, caplog.text, repr(client.settings), *map(repr, kept)]:
         assert SECRET[:-3] not in text
 

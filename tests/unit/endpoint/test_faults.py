@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,11 +25,16 @@ REQUESTS = 200
 CLIENT = """
 import json, sys
 import polars as pl
-from poq.scoring import score_outputs
+from poq.checkpoint import Checkpoint
+from poq.scoring import load_evaluator, score_outputs
 
 values, folder = json.loads(sys.argv[1]), sys.argv[2]
 prompts, outputs = (pl.read_parquet(f"{folder}/{n}.parquet") for n in ("prompts", "outputs"))
-scores, _ = score_outputs("judge", values, None, prompts, outputs, "cpu", 1)
+settings, judge = load_evaluator(values, None, "cpu")
+pieces = Checkpoint(f"{folder}/pieces", {})
+scores = score_outputs(
+    "judge", judge, settings, prompts, outputs, seed=1, chunk=1000, checkpoint=pieces
+)
 scores.write_parquet(f"{folder}/scores.parquet")
 """
 
@@ -76,7 +82,7 @@ def test_no_score_is_lost_invented_or_paid_for_twice(tmp_path: Path, frame: Fram
     }
     expected = {prompt_id: server.given.get(content) for prompt_id, content in asked.items()}
     assert found == expected
-    missing = scores.filter(pl.col("score").is_null())
+    missing = scores.filter(pl.col("missing").is_not_null())
     assert missing["missing"].str.contains("the answer is no JSON, in 3 attempts").all()
     assert set(server.billed.values()) == {1}
     # A garbled answer is asked for again, which is another request: it is billed by itself.
@@ -91,6 +97,7 @@ def test_no_score_is_lost_invented_or_paid_for_twice(tmp_path: Path, frame: Fram
     for fault in ("429", "500", "timeout", "drop", "garbage"):
         assert server.fates[fault] > 0, fault
     before = server.fates.total()
+    shutil.rmtree(tmp_path / "pieces")
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
     assert server.fates.total() == before  # a rerun asks nothing
     figures = {

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poq.scoring import MIDPOINT, to_scores
+from poq.scaling import MIDPOINT, to_scores
 
 VALUES = st.floats(-1e6, 1e6)
 
