@@ -11,7 +11,7 @@ READY := $(VENV)/ready
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
 
-.PHONY: run resume test lint unit bench-generation bench-simulation bench-audit images docs lock
+.PHONY: run resume test lint unit test-slurm bench-generation bench-simulation bench-audit images docs lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -39,6 +39,10 @@ lint: $(READY)
 # A module of tests is run by one worker: its tests share what they set up.
 unit: $(READY)
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope $(ARGS)
+
+# Needs root on Debian: a Slurm of one node, started and ended by the tests.
+test-slurm: $(READY)
+	$(BIN)/pytest tests/slurm -m "cluster or not cluster" $(ARGS)
 
 bench-generation: $(READY)
 	$(BIN)/python -m benchmarks.generation --config $(CONFIG) $(ARGS)

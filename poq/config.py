@@ -444,6 +444,15 @@ def model_of(entry: Any) -> str | None:
     return name
 
 
+def uses_gpu(entry: Any) -> bool:
+    """Return whether a node or evaluator computes on a GPU where there is one.
+
+    Those do that load a model folder into torch, but int8, whose kernels are of the CPU. llama.cpp
+    runs on the CPU, and a remote endpoint elsewhere.
+    """
+    return hasattr(entry, "model") and getattr(entry, "precision", None) != "int8"
+
+
 def load(values: Mapping[str, Any], where: str) -> Config:
     """Return the typed configuration.
 

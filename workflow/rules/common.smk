@@ -1,6 +1,5 @@
 """The typed configuration, and the paths and digests that all rules share."""
 
-import shutil
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -15,9 +14,6 @@ try:
     cfg = configuration.load(config, ", ".join(map(str, workflow.configfiles)))
 except errors.PoqError as error:
     raise WorkflowError(str(error)) from None
-
-# One model at a time on a GPU; nothing to share without one.
-GPU = int(shutil.which("nvidia-smi") is not None)
 
 
 # `--set-scatter scoring=5` on the command line goes before the configuration.
@@ -139,6 +135,14 @@ def manifest_of(entry):
 def files_of(evaluator):
     """Return the files that an evaluator reads."""
     return [resource(path) for path in evaluator.files()]
+
+
+def gpus(entry):
+    """Return how many GPUs a job of a node or evaluator asks for.
+
+    The profile says how many there are: with `resources: gpu=0` no job asks for any.
+    """
+    return int(configuration.uses_gpu(entry))
 
 
 def source_of(entry):

@@ -29,7 +29,7 @@ rule profile_node:
         "../../envs/generation.yaml"
     threads: alone
     resources:
-        gpu=GPU,
+        gpu=lambda wildcards: gpus(cfg.inference_nodes[wildcards.model]),
     params:
         settings=lambda wildcards: node_settings(wildcards) | PROFILING,
         seed=cfg.seed,
@@ -55,7 +55,7 @@ rule profile_evaluator:
         "../../envs/scoring.yaml"
     threads: alone
     resources:
-        gpu=GPU,
+        gpu=lambda wildcards: gpus(cfg.evaluators[wildcards.evaluator]),
     params:
         settings=lambda wildcards: evaluator_settings(wildcards) | PROFILING,
         seed=cfg.seed,

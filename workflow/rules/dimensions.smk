@@ -21,7 +21,7 @@ rule compare_outputs:
         "../../envs/scoring.yaml"
     threads: cfg.scoring.threads
     resources:
-        gpu=GPU,
+        gpu=lambda wildcards: gpus(cfg.evaluators[wildcards.evaluator]),
     params:
         settings=evaluator_settings,
         code=evaluator_code("compare_outputs"),

@@ -42,7 +42,7 @@ rule generate_outputs:
         "../../envs/generation.yaml"
     threads: cfg.serving.threads
     resources:
-        gpu=GPU,
+        gpu=lambda wildcards: gpus(cfg.inference_nodes[wildcards.model]),
     params:
         settings=node_settings,
         checkpoint=GENERATED,

@@ -42,7 +42,7 @@ rule score_outputs:
         "../../envs/scoring.yaml"
     threads: cfg.scoring.threads
     resources:
-        gpu=GPU,
+        gpu=lambda wildcards: gpus(cfg.evaluators[wildcards.evaluator]),
     params:
         settings=scoring_settings,
         checkpoint=SCORED,

@@ -59,7 +59,7 @@ rule train_evaluator:
         "../../envs/scoring.yaml"
     threads: lambda wildcards: cfg.trained_models[wildcards.trained].threads
     resources:
-        gpu=GPU,
+        gpu=1,
     params:
         settings=lambda wildcards: training_of(wildcards.trained),
         seed=cfg.seed,

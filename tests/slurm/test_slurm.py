@@ -1,0 +1,190 @@
+"""The shipped profile on a real Slurm: the same tables as without it.
+
+The whole module takes minutes and runs by `make test-slurm`; the run without models, which is over
+in one or two, is part of `make test` too.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from tests.slurm.cluster import Cluster
+from tests.workflow.conftest import ROOT, prepare, run
+
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(3000)]
+SECRET = "sk-never-to-be-written"  # noqa: S105
+MINI_RUNS: dict[str, dict[str, Any]] = {
+    "mini": {},
+}
+"""What each run changes in the mini configuration; all are on the cluster at once."""
+
+
+@dataclass
+class SlurmRun:
+    """A run that is on the cluster, or was."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+    started: float
+    seconds: float = 0.0
+    log: str = ""
+
+    def finish(self) -> None:
+        """Wait for its end, which must be a good one."""
+        self.process.wait()
+        self.seconds = (self.folder / "snakemake.log").stat().st_mtime - self.started
+        self.log = (self.folder / "snakemake.log").read_text()
+        assert self.process.returncode == 0, self.log
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs of the workflow."""
+        return jobs(self.log)
+
+    @property
+    def submitted(self) -> list[str]:
+        """The Slurm job ids that sbatch gave."""
+        return re.findall(r"has been submitted with SLURM jobid (\d+)", self.log)
+
+    def partition(self, name: str) -> set[str]:
+        """Return the rules and groups of which a job was sent to a partition."""
+        return set(re.findall(rf"Auto-selected partition '{name}' for job ([\w-]+)", self.log))
+
+
+def jobs(log: str) -> int:
+    """Return the number of jobs that a run finished."""
+    found = re.findall(r"(\d+) of \1 steps \(100%\) done", log)
+    assert found, log
+    return int(found[-1])
+
+
+def submit(
+    cluster: Cluster, folder: Path, config: str, changes: dict[str, Any], *targets: str
+) -> SlurmRun:
+    """Start Snakemake with the shipped profile, as a user would on a submitting host."""
+    prepare(folder, config)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes, sort_keys=False))
+    options = ["--snakefile", ROOT / "Snakefile", "--configfile", path]
+    profile = ["--workflow-profile", ROOT / "profiles" / "slurm"]
+    environment = cluster.environment | {"HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": SECRET}
+    with (folder / "snakemake.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *options, *profile, "--", *targets],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    return SlurmRun(folder, process, time.time())
+
+
+def unmeasured(folder: Path, config: str) -> Path:
+    """Make locally whatever does not depend on measured times, and comes before it."""
+    results = prepare(folder, config) / "results" / Path(config).stem
+    names = [f"{results.relative_to(folder)}/{name}.parquet" for name in ("quality", "reliability")]
+    result = run(folder, "--cores", "2", *names)
+    assert result.returncode == 0, result.stdout
+    return folder
+
+
+def different(ours: Path, reference: Path, scratch: Path) -> tuple[int, list[str]]:
+    """Compare all tables of a run; return their number and the names of those that differ.
+
+    Measured times differ by nature, and whatever depends on them: a copy of the local reference
+    takes over our measurements, and makes what is missing itself.
+    """
+    shutil.copytree(reference, scratch)
+    for path in ours.glob("results/*/profile/**/*.parquet"):
+        copy = scratch / path.relative_to(ours)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    names = [str(path.relative_to(ours)) for path in sorted(ours.rglob("*.parquet"))]
+    result = run(scratch, "--cores", "2", "--rerun-triggers", "mtime", "--", *names)
+    assert result.returncode == 0, result.stdout
+    assert not re.search(r"rule (profile_|generate_|score_)", result.stdout)
+    unequal = [
+        name
+        for name in names
+        if not pl.read_parquet(ours / name).equals(pl.read_parquet(scratch / name))
+    ]
+    return len(names), unequal
+
+
+def holds_secret(folder: Path) -> list[Path]:
+    """Return the files below a folder that the secret stands in."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+def test_a_run_without_models_equals_a_local_one(cluster: Cluster, tmp_path: Path) -> None:
+    tables = ("quality", "reliability", "simulation/rounds", "profile/inference/lead")
+    figures = ("evaluator_reliability", "evaluator_architecture")
+    targets = [f"results/modelless/{name}.parquet" for name in tables]
+    targets += [f"results/modelless/figures/{name}.svg" for name in figures]
+    ours = submit(cluster, tmp_path / "slurm", "modelless.yaml", {}, *targets)
+    reference = unmeasured(tmp_path / "local", "modelless.yaml")
+    ours.finish()
+    count, unequal = different(ours.folder, reference, tmp_path / "compared")
+    # prompts, 2 x outputs, 2 x scores, 2 x scales, profile, reference_quality, quality,
+    # reliability, rounds, ratings
+    assert count == 13
+    assert unequal == []
+    assert all((ours.folder / target).exists() for target in targets)
+    # One submission each: prompts, 2 nodes, 1 profile, 2 evaluators; 4 tables; 2 figures.
+    assert (ours.jobs, len(ours.submitted)) == (12, 8)
+    # No node of this run needs a GPU. A group asks for what its largest job needs, and all time.
+    assert ours.partition("gpu") == set()
+    assert {"build_prompts", "generate_outputs", "profile_node"} <= ours.partition("cpu")
+    group = " ".join(cluster.ask("scontrol", "show", "job", ours.submitted[-2]).split())
+    assert "NumCPUs=1 " in group
+    assert "MinMemoryNode=2000M " in group
+    assert "TimeLimit=00:20:00 " in group
+    # The environment of a job holds secrets, and nothing else does.
+    assert holds_secret(ours.folder) == []
+    assert SECRET not in cluster.ask("scontrol", "show", "job")
+
+
+@pytest.mark.cluster
+def test_mini_runs_equal_a_local_one(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = {
+        name: submit(cluster, tmp_path / name, "mini.yaml", changes)
+        for name, changes in MINI_RUNS.items()
+    }
+    reference = unmeasured(tmp_path / "local", "mini.yaml")
+    rows: list[tuple[str, ...]] = [("run", "jobs", "submissions", "wall time", "tables equal")]
+    failures: dict[str, list[str]] = {}
+    for name, one in runs.items():
+        one.finish()
+        count, unequal = different(one.folder, reference, tmp_path / f"{name} compared")
+        failures |= {name: unequal} if unequal else {}
+        equal = f"{count - len(unequal)} of {count}"
+        rows.append((name, str(one.jobs), str(len(one.submitted)), f"{one.seconds:.0f} s", equal))
+        gpu, cpu = one.partition("gpu"), one.partition("cpu")
+        # The lead node and the lexical evaluator need no GPU, the models do.
+        both = {"generate_outputs", "score_outputs", "profile_node", "profile_evaluator"}
+        assert both <= gpu & cpu
+        assert gpu - both == {"train_evaluator", "compare_outputs"}
+        assert holds_secret(one.folder) == []
+    with capsys.disabled():
+        print("", *_lines(rows), sep="\n")  # noqa: T201
+    assert failures == {}
+
+
+def _lines(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
