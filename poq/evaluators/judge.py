@@ -25,6 +25,7 @@ from poq.errors import PoqError
 from poq.evaluators.base import EvaluatorSettings, FallibleScorer, FixedScale, Scale, Verdicts
 from poq.provenance import file_sha256
 from poq.resources import resource
+from poq.visible import escaped
 
 LOWEST, HIGHEST = 0, 10
 MAX_OUTPUT_TOKENS = 16
@@ -157,7 +158,9 @@ def quoted(text: str) -> str:
     and whatever cannot be seen.
     """
     literal = json.dumps(text, ensure_ascii=False)
-    return "".join(c if c.isprintable() and c not in "<>[]" else _escaped(c) for c in literal)
+    return "".join(
+        c if c.isprintable() and c not in "<>[]" else escaped(c) for c in literal
+    )
 
 
 def read_grade(answer: Answer) -> int:
@@ -177,8 +180,3 @@ def read_grade(answer: Answer) -> int:
     if type(grade) is not int or not LOWEST <= grade <= HIGHEST:
         raise ValueError(f"the grade is no whole number in [{LOWEST}, {HIGHEST}]")
     return grade
-
-
-def _escaped(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
