@@ -6,6 +6,10 @@ character moves the cursor or renames the window; a right-to-left override turns
 
 from __future__ import annotations
 
+import re
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def visible(text: str, keep: str = "") -> str:
     r"""Return a text in which every character that is not printable is an escape, as ``\u202e``.
@@ -26,3 +30,8 @@ def escaped(character: str) -> str:
     r"""Return a character as JSON escapes, one (``\u0007``) or, beyond U+FFFF, two."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+def storable(text: str) -> str:
+    """Return a text with U+FFFD for each lone surrogate, which JSON may hold and UTF-8 may not."""
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)

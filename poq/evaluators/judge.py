@@ -58,6 +58,9 @@ class Settings(EvaluatorSettings):
     max_target_characters: int | None = Field(
         None, ge=1, description="Characters of the target that the judge sees; all if left out."
     )
+    max_output_characters: int | None = Field(
+        None, ge=1, description="Characters of the output that the judge sees; all if left out."
+    )
     attempts: int = Field(3, ge=1, description="Unusable answers after which the score is missing.")
     scale: Scale = Field(
         FixedScale(low=LOWEST, high=HIGHEST), description="How the grade maps to the score."
@@ -85,9 +88,13 @@ class JudgeScorer:
 
     def __call__(self, outputs: Sequence[str], targets: Sequence[str]) -> Verdicts:
         """Return the grades, in [0, 10]; see :class:`poq.evaluators.base.Scorer`."""
-        cut = self.settings.max_target_characters
+        settings = self.settings
         requests = [
-            request(self.rubric, target[:cut], output)
+            request(
+                self.rubric,
+                target[: settings.max_target_characters],
+                output[: settings.max_output_characters],
+            )
             for output, target in zip(outputs, targets, strict=True)
         ]
         grades = self.client.ask(
@@ -158,9 +165,7 @@ def quoted(text: str) -> str:
     and whatever cannot be seen.
     """
     literal = json.dumps(text, ensure_ascii=False)
-    return "".join(
-        c if c.isprintable() and c not in "<>[]" else escaped(c) for c in literal
-    )
+    return "".join(c if c.isprintable() and c not in "<>[]" else escaped(c) for c in literal)
 
 
 def read_grade(answer: Answer) -> int:

@@ -57,18 +57,18 @@ def _fetch(source: Mapping[str, Any], manifest: str | Path) -> None:
         _check(building / name, expected)
     weights = sorted(building.rglob("*.safetensors"))
     quantized = sorted(building.rglob("*.gguf"))
-    check_contents(building)
-    if settings.keep_gguf:
-        if len(quantized) != 1:
-            raise PoqError(f"model {dict(source)}: found {len(quantized)} GGUF files; expected one")
-    elif not weights and len(quantized) == 1:
-        dequantize(quantized[0])
-    elif not weights:
+    if settings.keep_gguf and len(quantized) != 1:
+        raise PoqError(f"model {dict(source)}: found {len(quantized)} GGUF files; expected one")
+    packed = not settings.keep_gguf and not weights
+    if packed and len(quantized) != 1:
         pickled = ", ".join(kind.left_out(settings))
         raise PoqError(
             f"model {dict(source)}: found no safetensors and {len(quantized)} GGUF files"
             + (f"; found pickles ({pickled}), which are never loaded" if pickled else "")
         )
+    check_contents(building)
+    if packed:
+        dequantize(quantized[0])
     complete_folder(manifest, {"source": dict(source), "origin": origin})
 
 
