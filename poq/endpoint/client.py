@@ -29,6 +29,7 @@ from poq import hardware
 from poq.checkpoint import Checkpoint
 from poq.endpoint.ledger import Ledger, OverBudget, Spending
 from poq.endpoint.local_server import LocalServer, gguf_file
+from poq.endpoint.secrets import hide
 from poq.endpoint.settings import EndpointSettings
 from poq.endpoint.transport import TooLong, http_client
 from poq.errors import PoqError
@@ -236,7 +237,7 @@ class Client:
                 # Paid for, whatever it was.
                 return Unusable(str(error))
             else:
-                answer = _answer(self._hide(raw.http_response.text))
+                answer = _answer(hide(raw.http_response.text, self._key))
                 self.ledger.settle(most, _real(answer, most))
                 return answer
             if attempt < self.settings.retries:
@@ -285,10 +286,7 @@ class Client:
             # Servers quote a part of the key here.
             variable = self.settings.api_key_variable
             return f"HTTP {status}: the key in {variable} is not accepted"
-        return self._hide(f"HTTP {status}: {_message(error)}")[:300]
-
-    def _hide(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+        return hide(f"HTTP {status}: {_message(error)}", self._key)[:300]
 
     def _report(self, progress: Any, done: int, total: int, cached: int) -> None:
         spent = self.ledger.spent().text(self.settings.budget)
