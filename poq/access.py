@@ -7,6 +7,7 @@ from typing import Any
 
 from poq import kinds
 from poq.errors import PoqError
+from poq.visible import visible
 
 
 def problems(entries: Mapping[str, tuple[str, Any]]) -> list[str]:
@@ -22,7 +23,10 @@ def problems(entries: Mapping[str, tuple[str, Any]]) -> list[str]:
         try:
             problem = kind.access_problem(settings) if hasattr(kind, "access_problem") else None
         except PoqError as error:
-            return [*lines, f"{key}: {error}"]  # the others would only wait for the same
+            return [
+                *lines,
+                visible(f"{key}: {error}", "\n"),
+            ]  # the others would only wait for the same
         if problem:
-            lines.append(f"{key}: {problem}")
+            lines.append(visible(f"{key}: {problem}", "\n"))
     return lines

@@ -63,6 +63,7 @@ _PATTERNS = {
     r"^[0-9a-f]{64}$": "64 hexadecimal digits",
     r"^https?://[^@]+$": "a URL that begins with http:// or https:// and holds no password",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*$": "name==version",
 }
 
 

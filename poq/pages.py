@@ -1,12 +1,17 @@
-"""Self-contained HTML pages, for what the report shows beside pictures. All text is escaped."""
+"""Self-contained HTML pages, for what the report shows beside pictures.
+
+All text is escaped: markup, and whatever cannot be seen (:mod:`poq.visible`).
+"""
 
 from __future__ import annotations
 
-from html import escape
+import html
 from typing import Any
 
 import numpy as np
 import polars as pl
+
+from poq.visible import visible
 
 STYLE = """
 body { font-family: sans-serif; color: #262626; margin: 2em; }
@@ -27,7 +32,7 @@ def html_table(frame: pl.DataFrame, title: str) -> str:
         frame: the rows, of texts and numbers; may be empty.
         title: heading of the page, plain text.
     """
-    header = "".join(f"<th>{escape(name)}</th>" for name in frame.columns)
+    header = "".join(f"<th>{_escaped(name)}</th>" for name in frame.columns)
     rows = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in frame.iter_rows())
     table = f"<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}\n</tbody>"
     return _page(f"<table>\n{table}\n</table>", title)
@@ -35,7 +40,8 @@ def html_table(frame: pl.DataFrame, title: str) -> str:
 
 def html_text(text: str, title: str) -> str:
     """Return a page with a text, line by line as it is."""
-    return _page(f"<pre>{escape(text)}</pre>", title)
+    lines = _escaped(text, keep="\n")
+    return _page(f"<pre>{lines}</pre>", title)
 
 
 def rounded(value: float) -> str:
@@ -46,8 +52,8 @@ def rounded(value: float) -> str:
 def _page(body: str, title: str) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
+        f"<title>{_escaped(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{_escaped(title)}</h1>\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -58,4 +64,8 @@ def _cell(value: Any) -> str:
         return f'<td class="number">{rounded(value)}</td>'
     if isinstance(value, int):
         return f'<td class="number">{value}</td>'
-    return f"<td>{escape(str(value))}</td>"
+    return f"<td>{_escaped(str(value))}</td>"
+
+
+def _escaped(text: str, keep: str = "") -> str:
+    return html.escape(visible(text, keep))

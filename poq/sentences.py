@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from math import fsum
 
 _END = re.compile(r"(?<=[.!?])([\"')\]]*)\s+(?=[\"'(\[]?[A-Z0-9])")
@@ -40,21 +42,22 @@ def evidence(context: str, question: str, output: str) -> str:
     if len(found) < 2:
         return "".join(found)
     words = [_words(sentence) for sentence in found]
-    said, asked = (_shares(text, words) for text in (output, question))
+    holding = Counter(word for of in words for word in of)
+    said, asked = (_shares(text, words, holding) for text in (output, question))
     support = [own + wanted / 2 for own, wanted in zip(said, asked, strict=True)]
     return found[support.index(max(support))]
 
 
-def _shares(text: str, sentences: list[set[str]]) -> list[float]:
-    """Return how much of a text's words, by weight, each sentence has; 0 if none has weight."""
-    weights = {
-        word: 1 - sum(word in words for words in sentences) / len(sentences)
-        for word in _words(text)
-    }
+def _shares(text: str, sentences: list[set[str]], holding: Mapping[str, int]) -> list[float]:
+    """Return how much of a text's words, by weight, each sentence has; 0 if none has weight.
+
+    ``holding`` is the number of sentences that hold a word.
+    """
+    weights = {word: 1 - holding.get(word, 0) / len(sentences) for word in _words(text)}
     # Exact sums: those of floats would depend on the order of a set, which differs by process.
     total = fsum(weights.values())
     return [
-        fsum(weights[word] for word in weights if word in words) / total if total else 0.0
+        fsum(weights[word] for word in words & weights.keys()) / total if total else 0.0
         for words in sentences
     ]
 

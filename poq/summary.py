@@ -9,6 +9,7 @@ import polars as pl
 
 from poq.calibration.rungs import rungs, standing
 from poq.schema import KEPT, REFERENCE_METRICS
+from poq.visible import visible
 
 
 def summarize(
@@ -35,7 +36,7 @@ def summarize(
         *_recommendations(tables["recommendations"]),
         *_findings(tables["findings"]),
     ]
-    return "\n".join(lines) + "\n"
+    return visible("\n".join(lines) + "\n", keep="\n")
 
 
 def pooled_reference(references: Mapping[str, str]) -> str:

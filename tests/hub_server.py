@@ -2,7 +2,8 @@
 
 It serves ``<root>/models/<owner>/<name>`` and ``<root>/datasets/<owner>/<name>``; every repository
 has the same files at every commit, and a branch ``main`` at :data:`COMMIT`. A repository that holds
-a file ``GATED`` is served only to those who send :data:`TOKEN`.
+a file ``GATED`` is served only to those who send :data:`TOKEN`; a file ``CLAIMED`` holds names of
+files that the repository claims to have besides.
 """
 
 from __future__ import annotations
@@ -79,6 +80,9 @@ class Handler(BaseHTTPRequestHandler):
             {"type": "file", "path": name, "size": path.stat().st_size, "oid": _sha1(path)}
             for name, path in zip(names, files, strict=True)
         ]
+        claimed = repository / "CLAIMED"
+        further = claimed.read_text().split() if claimed.is_file() else []
+        names += further
         what = rest[0] if rest else "info"
         if what == "tree":
             under = repository.joinpath(*rest[2:])
@@ -88,7 +92,10 @@ class Handler(BaseHTTPRequestHandler):
             ]
             return [
                 entry for entry in entries if under in (repository / str(entry["path"])).parents
-            ] + [{**folder, "oid": COMMIT, "size": 0} for folder in listed]
+            ] + [
+                {**other, "oid": COMMIT, "size": 0}
+                for other in [*listed, *({"type": "file", "path": name} for name in further)]
+            ]
         if what == "paths-info":
             wanted = json.loads(body)["paths"]
             return [entry for entry in entries if entry["path"] in wanted]

@@ -13,6 +13,7 @@ from poq.corpus.rows import Rows
 from poq.errors import PoqError
 from poq.provenance import file_sha256
 from poq.settings import Settings as BaseSettings
+from poq.visible import storable
 
 
 class Settings(BaseSettings):
@@ -59,7 +60,10 @@ def _parquet(path: Path) -> list[dict[str, Any]]:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the objects of a JSON-lines file; blank lines are skipped."""
+    """Return the objects of a JSON-lines file; blank lines are skipped.
+
+    A lone surrogate, which no other format can hold, becomes U+FFFD.
+    """
     rows = []
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -70,7 +74,10 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+            if "\\ud" in line.lower():  # an escape that may be a lone surrogate
+                row = json.loads(storable(json.dumps(row, ensure_ascii=False)))
+        # A number may have more digits than Python reads, brackets more depth.
+        except (ValueError, RecursionError) as error:
             raise PoqError(f"{path}, line {number}: is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise PoqError(f"{path}, line {number}: is no JSON object")

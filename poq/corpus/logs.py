@@ -5,12 +5,12 @@ source (``prompts``). The simulation of a network needs the outputs of all model
 so a log is a full grid of prompts and models, or has rows that are bad.
 
 A row is bad for the first of these reasons, in this order: its prompt id or model is missing; the
-model's name is not printable or holds a ``$``; its output is missing (an empty text is an output);
-a number is missing, no number, not finite or outside of its range; its context, question or
-references are missing, or its prompt id is not in ``prompts``; it repeats another row (one of them
-stays); other rows of the same prompt and model differ from it (none stays); the prompt's texts
-differ between its rows; its prompt lacks the output of a model of the rows that are left. Which
-rows are bad, and so what is read, does not depend on the order of the rows.
+model's name is not printable, holds a ``$`` or is too long; its output is missing (an empty text
+is an output); a number is missing, no number, not finite or outside of its range; its context,
+question or references are missing, or its prompt id is not in ``prompts``; it repeats another row
+(one of them stays); other rows of the same prompt and model differ from it (none stays); the
+prompt's texts differ between its rows; its prompt lacks the output of a model of the rows that are
+left. Which rows are bad, and so what is read, does not depend on the order of the rows.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ SHOWN = 5
 """Bad rows that an error shows, at most."""
 LONGEST = 200
 """Characters of what an error says of a row, at most; a log may hold anything."""
+LONGEST_MODEL = 200
+"""Characters of a model's name, at most; it stands in figures and pages."""
 QualityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -302,8 +304,13 @@ def _of_row(settings: Settings) -> Iterator[Check]:
     yield Check("model missing", blank["model"], pl.lit("the model is missing"))
     yield Check(
         "model not printable",
-        pl.col("model").str.contains(r"[\p{C}$]"),
+        pl.col("model").str.contains(r"[\p{C}\p{Zl}\p{Zp}$]"),
         pl.lit("the model's name is not printable or holds a '$'"),
+    )
+    yield Check(
+        "model too long",
+        pl.col("model").str.len_chars() > LONGEST_MODEL,
+        pl.lit(f"the model's name has more than {LONGEST_MODEL} characters"),
     )
     yield Check("output missing", pl.col("output").is_null(), pl.lit("the output is missing"))
     ranges: dict[str, tuple[float, float]] = {

@@ -47,13 +47,16 @@ SIGNALS = (
     "format", "length", "repetition", "degeneration", "truncation", "echo", "emptiness",
 )  # fmt: skip
 _WORD = re.compile(r"\w+")
-_LIST_MARK = re.compile(r"^\s*(?:[-*\u2022\u2013]|\(?\d{1,2}[.)])\s", re.MULTILINE)
+# White space up to a line's end alone: with line breaks, a text of them would take hours.
+_LIST_MARK = re.compile(r"^[^\S\n]*(?:[-*\u2022\u2013]|\(?\d{1,2}[.)])\s", re.MULTILINE)
 _ROLE_LABEL = re.compile(
-    r"^\s*(?:question|answer|passage|article|context|summary|highlights|user|assistant|system|"
+    r"^[^\S\n]*(?:question|answer|passage|article|context|summary|highlights|user|assistant|system|"
     r"human|ai|q|a)\s*:",
     re.MULTILINE | re.IGNORECASE,
 )
-_MARKUP = re.compile(r"\*\*|```|^\s*#{1,6}\s|^\s*\|.*\||\]\(|</?[a-z]+[^<>]*>|<\|", re.MULTILINE)
+_MARKUP = re.compile(
+    r"\*\*|```|^[^\S\n]*#{1,6}\s|^[^\S\n]*\|.*\||\]\(|</?[a-z][^<>]*>|<\|", re.MULTILINE
+)
 _SENTENCE_START = re.compile(r"\W*[A-Z0-9]")
 _SENTENCE_END = re.compile(r"[.!?][\s\"'\u201d\u2019)\]]*$")
 
@@ -163,14 +166,27 @@ def loop(said: Sequence[str]) -> int:
     The end must hold a unit of words twice in full, a single word three times; a last repetition
     may break off. Of several units the one that explains most.
     """
-    longest = 0
-    for period in range(1, len(said) // 2 + 1):
-        again = 0
-        while again < len(said) - period and said[-1 - again] == said[-1 - again - period]:
-            again += 1
-        if again >= max(period, 2):
-            longest = max(longest, again)
-    return longest
+    again = _repeats(said[::-1])
+    periods = range(1, len(said) // 2 + 1)
+    return max((again[p] for p in periods if again[p] >= max(p, 2)), default=0)
+
+
+def _repeats(words: Sequence[str]) -> list[int]:
+    """Return for each place how many words from there on are those from the start on.
+
+    In linear time (the Z function, Gusfield, 1997, sec. 1.3): an output may be a megabyte of one
+    word. The place 0 has 0.
+    """
+    same = [0] * len(words)
+    left = right = 0  # the match that reaches furthest
+    for place in range(1, len(words)):
+        if place < right:
+            same[place] = min(right - place, same[place - left])
+        while place + same[place] < len(words) and words[same[place]] == words[place + same[place]]:
+            same[place] += 1
+        if place + same[place] > right:
+            left, right = place, place + same[place]
+    return same
 
 
 def truncation(task: str, output: str, finish_reason: str | None) -> float | None:

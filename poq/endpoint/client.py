@@ -30,9 +30,12 @@ from poq import hardware
 from poq.checkpoint import Checkpoint
 from poq.endpoint.ledger import Ledger, OverBudget, Spending
 from poq.endpoint.local_server import LocalServer, gguf_file
+from poq.endpoint.secrets import hide
 from poq.endpoint.settings import EndpointSettings
+from poq.endpoint.transport import TooLong, http_client
 from poq.errors import PoqError
 from poq.provenance import digest, file_sha256
+from poq.visible import storable
 
 LONGEST_PAUSE = 60.0
 MESSAGE_TOKENS = 64
@@ -54,9 +57,13 @@ class Answer(NamedTuple):
 
 
 class Unusable(NamedTuple):
-    """What is left of a request whose every answer was of no use."""
+    """What is left of a request whose every answer was of no use.
+
+    ``final`` if it would be in vain to ask again.
+    """
 
     reason: str
+    final: bool = False
 
 
 class Client:
@@ -180,6 +187,8 @@ class Client:
             else:
                 answer, sent = self._kept_or_sent(asked, key)
             from_cache &= not sent
+            if isinstance(answer, Unusable) and answer.final:
+                return answer, from_cache
             if isinstance(answer, Unusable):
                 reason = answer.reason
                 continue
@@ -234,6 +243,9 @@ class Client:
                     **body, extra_headers={"Idempotency-Key": idempotency_key}
                 )
             except openai.APIStatusError as error:
+                if _is_too_long(error):
+                    self.ledger.settle(most, Spending())
+                    return Unusable("the request is longer than the model's context", final=True)
                 problem = self._problem(error)
                 if not _may_pass(error):
                     self.ledger.settle(most, Spending())
@@ -243,8 +255,11 @@ class Client:
                 maybe_answered = True
                 late = isinstance(error, openai.APITimeoutError)
                 problem = "no answer in time" if late else "the connection broke"
+            except TooLong as error:
+                # Paid for, whatever it was.
+                return Unusable(str(error))
             else:
-                answer = _answer(self._hide(raw.http_response.text))
+                answer = _answer(hide(raw.http_response.text, self._key))
                 self.ledger.settle(most, _real(answer, most))
                 return answer
             if attempt < self.settings.retries:
@@ -261,14 +276,12 @@ class Client:
     def _http(self) -> Any:
         import openai
 
-        # Loopback is never reached through a proxy.
-        transport = openai.DefaultHttpxClient(trust_env=self.settings.serve is None)
         return openai.OpenAI(
             base_url=self._server.base_url if self._server else self.settings.base_url,
             api_key=self._key or "none",
             max_retries=0,
             timeout=self.settings.timeout,
-            http_client=transport,
+            http_client=http_client(proxies=self.settings.serve is None),
         )
 
     @cached_property
@@ -295,10 +308,7 @@ class Client:
             # Servers quote a part of the key here.
             variable = self.settings.api_key_variable
             return f"HTTP {status}: the key in {variable} is not accepted"
-        return self._hide(f"HTTP {status}: {_message(error)}")[:300]
-
-    def _hide(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+        return hide(f"HTTP {status}: {_message(error)}", self._key)[:300]
 
     def _report(self, progress: Any, done: int, total: int, cached: int) -> None:
         spent = self.ledger.spent().text(self.settings.budget)
@@ -342,7 +352,7 @@ def _answer(text: str) -> Answer | Unusable:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
-    return value
+    return storable(value)
 
 
 def _count(value: Any) -> int | None:
@@ -354,6 +364,12 @@ def _may_pass(error: Any) -> bool:
     if error.status_code == 429:
         return bool(error.code != "insufficient_quota")
     return bool(error.status_code in (408, 409) or error.status_code >= 500)
+
+
+def _is_too_long(error: Any) -> bool:
+    """Tell whether a request was refused for its length, in OpenAI's words or llama.cpp's."""
+    words = {"context_length_exceeded", "exceed_context_size_error"}
+    return error.code in words or error.type in words
 
 
 def _message(error: Any) -> str:

@@ -26,6 +26,7 @@ from poq.evaluators.base import EvaluatorSettings, FallibleScorer, Verdicts
 from poq.evaluators.scale import FixedScale, Scale
 from poq.provenance import file_sha256
 from poq.resources import resource
+from poq.visible import escaped
 
 LOWEST, HIGHEST = 0, 10
 MAX_OUTPUT_TOKENS = 16
@@ -58,6 +59,9 @@ class Settings(EvaluatorSettings):
     max_target_characters: int | None = Field(
         None, ge=1, description="Characters of the target that the judge sees; all if left out."
     )
+    max_output_characters: int | None = Field(
+        None, ge=1, description="Characters of the output that the judge sees; all if left out."
+    )
     attempts: int = Field(3, ge=1, description="Unusable answers after which the score is missing.")
     scale: Scale = Field(
         FixedScale(low=LOWEST, high=HIGHEST), description="How the grade maps to the score."
@@ -85,9 +89,13 @@ class JudgeScorer:
 
     def __call__(self, outputs: Sequence[str], targets: Sequence[str]) -> Verdicts:
         """Return the grades, in [0, 10]; see :class:`poq.evaluators.base.Scorer`."""
-        cut = self.settings.max_target_characters
+        settings = self.settings
         requests = [
-            request(self.rubric, target[:cut], output)
+            request(
+                self.rubric,
+                target[: settings.max_target_characters],
+                output[: settings.max_output_characters],
+            )
             for output, target in zip(outputs, targets, strict=True)
         ]
         grades = self.client.ask(
@@ -158,7 +166,7 @@ def quoted(text: str) -> str:
     and whatever cannot be seen.
     """
     literal = json.dumps(text, ensure_ascii=False)
-    return "".join(c if c.isprintable() and c not in "<>[]" else _escaped(c) for c in literal)
+    return "".join(c if c.isprintable() and c not in "<>[]" else escaped(c) for c in literal)
 
 
 def read_grade(answer: Answer) -> int:
@@ -178,8 +186,3 @@ def read_grade(answer: Answer) -> int:
     if type(grade) is not int or not LOWEST <= grade <= HIGHEST:
         raise ValueError(f"the grade is no whole number in [{LOWEST}, {HIGHEST}]")
     return grade
-
-
-def _escaped(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))

@@ -2,7 +2,7 @@
 
 Only configuration, tokenizer and safetensors (or GGUF, which is dequantised once unless it is to
 be kept) are taken: formats that can run code when they are loaded (pickle, Python files) never
-enter the folder.
+enter the folder (:mod:`poq.models.safe`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from filelock import FileLock
 
 from poq import kinds
 from poq.errors import PoqError
-from poq.models.folder import building_folder, complete_folder
+from poq.models.folder import building_folder, check_sha256, complete_folder
+from poq.models.safe import check_contents
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
         manifest: path of the manifest; its folder is replaced.
 
     Raises:
-        PoqError: a file is missing or its checksum is wrong, or there are no safe weights.
+        PoqError: a file is missing or its checksum is wrong, there are no safe weights, or a file
+            names code to run.
     """
     final = Path(manifest).parent
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -49,19 +51,36 @@ def _fetch(source: Mapping[str, Any], manifest: str | Path) -> None:
     settings = kinds.settings("poq.models", source)
     # A download from the hub goes on where it was cut.
     building = building_folder(manifest, anew=settings.kind != "hub")
-    origin = kinds.load("poq.models", settings.kind).collect(settings, building)
+    kind = kinds.load("poq.models", settings.kind)
+    origin = kind.collect(settings, building)
+    for name, expected in getattr(settings, "sha256", {}).items():
+        _check(building / name, expected)
     weights = sorted(building.rglob("*.safetensors"))
     quantized = sorted(building.rglob("*.gguf"))
-    if settings.keep_gguf:
-        if len(quantized) != 1:
-            raise PoqError(f"model {dict(source)}: found {len(quantized)} GGUF files; expected one")
-    elif not weights and len(quantized) == 1:
-        dequantize(quantized[0])
-    elif not weights:
+    if settings.keep_gguf and len(quantized) != 1:
+        raise PoqError(f"model {dict(source)}: found {len(quantized)} GGUF files; expected one")
+    packed = not settings.keep_gguf and not weights
+    if packed and len(quantized) != 1:
+        pickled = ", ".join(kind.left_out(settings))
         raise PoqError(
             f"model {dict(source)}: found no safetensors and {len(quantized)} GGUF files"
+            + (f"; found pickles ({pickled}), which are never loaded" if pickled else "")
         )
+    check_contents(building)
+    if packed:
+        dequantize(quantized[0])
     complete_folder(manifest, {"source": dict(source), "origin": origin})
+
+
+def _check(path: Path, expected: str) -> None:
+    """Verify a file that a source brought; a wrong one is deleted, so as to be fetched anew."""
+    if not path.is_file():
+        raise PoqError(f"sha256: found no file {path.name}; expected one of the model's files")
+    try:
+        check_sha256(path, expected)
+    except PoqError:
+        path.unlink()
+        raise
 
 
 def dequantize(gguf: Path) -> None:
@@ -74,7 +93,11 @@ def dequantize(gguf: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     log.info("dequantising %s (%.0f MB)", gguf.name, gguf.stat().st_size / 1e6)
-    place: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
+    place: dict[str, Any] = {
+        "gguf_file": gguf.name,
+        "local_files_only": True,
+        "trust_remote_code": False,
+    }
     with _parsed_once():
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **place)
         model = AutoModelForCausalLM.from_pretrained(

@@ -1,4 +1,4 @@
-"""A model's folder: what may be in it, how it is built, and how it is checked before use."""
+"""A model's folder: how it is built, and how it is checked before use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from poq.errors import PoqError
 from poq.provenance import file_sha256
 
 MANIFEST = "poq-model.json"
-PATTERNS = ("*.safetensors", "*.gguf", "*.json", "*.txt", "*.model", "*.jinja")
 
 
 def building_folder(manifest: str | Path, *, anew: bool = True) -> Path:

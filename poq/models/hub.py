@@ -9,11 +9,11 @@ from pydantic import Field
 
 from poq import hub
 from poq.errors import PoqError
-from poq.models.folder import PATTERNS
-from poq.models.source import SourceSettings
+from poq.models.safe import PATTERNS, pickles
+from poq.models.source import FolderSettings
 
 
-class Settings(SourceSettings):
+class Settings(FolderSettings):
     """A hub repository."""
 
     kind: Literal["hub"]
@@ -34,6 +34,18 @@ def files(settings: Settings) -> list[Path]:
 def access_problem(settings: Settings) -> str | None:
     """Return why the repository cannot be downloaded, None if it can."""
     return hub.access_problem(settings.repository, settings.revision, "model")
+
+
+def left_out(settings: Settings) -> list[str]:
+    """Return the repository's pickles, which are never taken; none if it cannot be asked."""
+    from httpx2 import HTTPError
+    from huggingface_hub import HfApi
+
+    try:
+        names = HfApi().list_repo_files(settings.repository, revision=settings.revision)
+    except (HTTPError, OSError):
+        return []
+    return pickles(names)
 
 
 def collect(settings: Settings, folder: Path) -> str:

@@ -9,11 +9,11 @@ from typing import Literal
 from pydantic import Field
 
 from poq.errors import PoqError
-from poq.models.folder import PATTERNS
-from poq.models.source import SourceSettings
+from poq.models.safe import PATTERNS, pickles
+from poq.models.source import FolderSettings
 
 
-class Settings(SourceSettings):
+class Settings(FolderSettings):
     """A local folder."""
 
     kind: Literal["local"]
@@ -26,6 +26,12 @@ def files(settings: Settings) -> list[Path]:
     if not root.is_dir():
         return [root]
     return sorted({path for pattern in PATTERNS for path in root.rglob(pattern)})
+
+
+def left_out(settings: Settings) -> list[str]:
+    """Return the folder's pickles, which are never taken."""
+    root = Path(settings.path)
+    return pickles(str(path.relative_to(root)) for path in root.rglob("*"))
 
 
 def collect(settings: Settings, folder: Path) -> str:

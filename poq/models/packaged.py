@@ -12,15 +12,20 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zipfile import ZipFile
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from poq.errors import PoqError
 from poq.models.folder import check_sha256
-from poq.models.source import SourceSettings
+from poq.models.safe import safe_name
+from poq.models.source import Sha256, SourceSettings
 from poq.settings import Settings as BaseSettings
+
+Requirement = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*$")
+]
 
 
 class PackagedFile(BaseSettings):
@@ -29,21 +34,28 @@ class PackagedFile(BaseSettings):
     parts: tuple[str, ...] = Field(
         min_length=1, description="Paths inside the packages, joined in this order."
     )
-    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Checksum of the joined file.")
+    sha256: Sha256 = Field(description="Checksum of the joined file.")
 
 
 class Settings(SourceSettings):
     """Files of one or several packages."""
 
     kind: Literal["packaged"]
-    packages: tuple[str, ...] = Field(min_length=1, description="Requirements, name==version.")
-    files: dict[str, PackagedFile] = Field(
+    packages: tuple[Requirement, ...] = Field(
+        min_length=1, description="Requirements, name==version."
+    )
+    files: dict[Annotated[str, AfterValidator(safe_name)], PackagedFile] = Field(
         min_length=1, description="File of the model folder -> where it comes from."
     )
 
 
 def files(settings: Settings) -> list[Path]:
     """Return no files: the source is not on this machine."""
+    return []
+
+
+def left_out(settings: Settings) -> list[str]:
+    """Return nothing: no file is taken that the configuration does not name."""
     return []
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from operator import not_
+from typing import Annotated
 
 from pydantic import Field
 
 from poq.settings import Settings
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class SourceSettings(Settings):
@@ -18,4 +21,16 @@ class SourceSettings(Settings):
         exclude_if=not_,
         description="Keep GGUF weights as they are, for llama.cpp to serve, instead of turning "
         "them into safetensors.",
+    )
+
+
+class FolderSettings(SourceSettings):
+    """Settings of a source whose files the configuration does not list."""
+
+    # Left out of dumps while it is empty, like keep_gguf.
+    sha256: dict[str, Sha256] = Field(
+        {},
+        exclude_if=not_,
+        description="File of the model folder -> checksum that it must have; files that are not "
+        "named are taken as they come.",
     )

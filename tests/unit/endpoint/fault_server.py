@@ -3,7 +3,8 @@
 A request's fate depends on its body and on how often it came, so that faults do not depend on the
 order of concurrent requests. The server honours ``Idempotency-Key``: what was answered once is
 given again, and billed once. A request that times out or whose connection drops *is* billed: the
-worst that a server can do to a client.
+worst that a server can do to a client. One that asks for a key quotes it wherever something is
+wrong: as it came, URL-encoded and in base64.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import hashlib
 import json
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote
 
 FAULTS = {"429": 0.10, "500": 0.05, "timeout": 0.05, "drop": 0.05, "garbage": 0.05}
 INPUT_TOKENS, OUTPUT_TOKENS = 20, 8
@@ -103,9 +106,10 @@ class _Handler(BaseHTTPRequestHandler):
                 answer = server.answers[key] = self._answer(body, fate)
                 server.billed[key] += 1
         if fate == "429":
-            self._send(429, b'{"error": {"message": "slow down"}}', {"Retry-After": "0.05"})
+            message = {"error": {"message": f"slow down{self._quoted()}"}}
+            self._send(429, json.dumps(message).encode(), {"Retry-After": "0.05"})
         elif fate == "500":
-            self._send(500, b"<html>oops</html>")
+            self._send(500, f"<html>oops{self._quoted()}</html>".encode())
         elif fate == "timeout":
             time.sleep(server.stall)
             self.close_connection = True
@@ -120,12 +124,18 @@ class _Handler(BaseHTTPRequestHandler):
         content = json.loads(body)["messages"][0]["content"]
         text = json.dumps({"score": grade(content)})
         if fate == "garbage":
-            text = f"I would say {text}!"
+            text = f"I would say {text}!{self._quoted()}"
         else:
             self.server.given[content] = grade(content)
         usage = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": OUTPUT_TOKENS}
         choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         return json.dumps({"choices": [choice], "usage": usage}).encode()
+
+    def _quoted(self) -> str:
+        if self.server.key is None:
+            return ""
+        given = self.headers["Authorization"]
+        return f", {given}, {quote(given)}, {b64encode(given.encode()).decode()}"
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

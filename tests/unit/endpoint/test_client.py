@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import gzip
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from poq.endpoint import client as module
 from poq.endpoint.client import Answer, Client, Unusable
 from poq.endpoint.ledger import Spending
 from poq.endpoint.settings import EndpointSettings
+from poq.endpoint.transport import LONGEST_ANSWER
 from poq.errors import PoqError
 from poq.evaluators.judge import read_grade
 from tests.unit.endpoint.fault_server import INPUT_TOKENS, OUTPUT_TOKENS, FaultServer, grade
@@ -237,3 +242,111 @@ def test_settings_refuse(values: dict[str, Any], message: str) -> None:
 def test_settings_survive_a_dump() -> None:
     served = EndpointSettings(serve="a")
     assert EndpointSettings.model_validate(served.model_dump(mode="json")) == served
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Callable[[int, bytes, dict[str, str]], str]]:
+    """Return a function that serves one answer, whatever is asked, and returns its address."""
+    servers = []
+
+    def serve(status: int, content: bytes, headers: dict[str, str]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        servers.append(server := ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/v1"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+
+
+def ask_at(connect: Connect, address: str) -> Any:
+    return connect(FaultServer({}), base_url=address).ask([body("a")], read_grade)[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "headers", "says"),
+    [
+        (200, b"x" * (LONGEST_ANSWER + 1), {}, f"an answer of more than {LONGEST_ANSWER} bytes"),
+        (500, b"x" * (10 * 2**20), {}, f"an answer of more than {LONGEST_ANSWER} bytes"),
+        # 100 MB of zeros in 100 kB
+        (200, gzip.compress(bytes(10**8)), {"Content-Encoding": "gzip"}, "a compressed answer"),
+    ],
+)
+def test_an_answer_without_end_is_cut_off(
+    connect: Connect,
+    raw_server: Callable[..., str],
+    status: int,
+    content: bytes,
+    headers: dict[str, str],
+    says: str,
+) -> None:
+    found = ask_at(connect, raw_server(status, content, headers))
+    assert isinstance(found, Unusable)
+    assert says in found.reason
+
+
+def test_a_redirect_is_not_followed(connect: Connect, raw_server: Callable[..., str]) -> None:
+    elsewhere = FaultServer({})
+    address = raw_server(307, b"", {"Location": f"{elsewhere.base_url}/chat/completions"})
+    with pytest.raises(PoqError, match="HTTP 307"):
+        ask_at(connect, address)
+    assert not elsewhere.fates
+
+
+@pytest.mark.parametrize(
+    "error", [{"code": "context_length_exceeded"}, {"type": "exceed_context_size_error"}]
+)
+def test_a_request_that_is_too_long_is_given_up_by_itself(
+    connect: Connect, error: dict[str, str]
+) -> None:
+    server = FaultServer({})
+    server.refusal = (400, {"message": "too long", **error})
+    client = connect(server)
+    expected = [Unusable("the request is longer than the model's context", final=True)]
+    assert client.ask([body("a")], read_grade) == expected
+    server.refusal = None
+    assert connect(server).ask([body("a")], read_grade) == expected  # kept, not asked again
+    assert not server.fates
+    assert client.ledger.spent() == Spending()
+
+
+def test_a_lone_surrogate_becomes_a_character_that_can_be_stored() -> None:
+    answer = module._answer('{"choices": [{"message": {"content": "a\\ud83d b\\ud83d\\ude00"}}]}')
+    assert isinstance(answer, Answer)
+    assert answer.content == "a\ufffd b\U0001f600"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": 1'
+        + "0" * 5000
+        + "}}",
+        '{"choices": {"0": 1}}',
+        '{"choices": [{"message": {"content": ["a"]}}]}',
+        '{"choices": [{"message": [[[]]]}], "usage": []}',
+        '{"choices": NaN}',
+        "\x00" * 1000,
+    ],
+)
+def test_a_hostile_response_is_unusable(text: str) -> None:
+    assert isinstance(module._answer(text), Unusable)
+
+
+def test_hostile_counts_are_no_counts() -> None:
+    usage = '{"prompt_tokens": 1e999, "completion_tokens": -5}'
+    answer = module._answer('{"choices": [{"message": {"content": "a"}}], "usage": ' + usage + "}")
+    assert answer == Answer("a", None, None, None, None)

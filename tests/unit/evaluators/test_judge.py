@@ -55,6 +55,26 @@ def test_every_grade_is_read(grade: int) -> None:
         '{"score": 7',
         "[" * 5000,
         '{"score": ' + "9" * 5000 + "}",
+        '{"score": 1e999}',
+        '{"score": -0.0}',
+        '{"score": \uff17}',  # a full-width seven
+        '{"score": "\u0667"}',  # an Arabic one
+        '{"score": {"score": 10}}',
+        '{"grade": 1, "score": 10}',
+        '{"score": 10, "score": 10}',
+        '{"\u0455core": 10}',  # a Cyrillic letter
+        '\ufeff{"score": 10}',
+        '{"score": 0x0a}',
+        '{"score": 010}',
+        '{"score": +7}',
+        '{"score": 1_0}',
+        "{'score': 7}",
+        '{"score": 7}\x00',
+        '\u200b{"score": 7}',
+        '{"score": 7, "__proto__": {}}',
+        '{"score": ' * 3000 + "7" + "}" * 3000,
+        '{"score": 7}' + "x" * 10_000_000,
+        '{"score": "' + "7" * 10_000_000 + '"}',
     ],
 )
 def test_anything_else_is_refused_with_a_reason(content: str) -> None:
