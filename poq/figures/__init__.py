@@ -2,6 +2,8 @@
 
 Nothing has to be registered; a module of this package is a figure if it has
 
+- a docstring that is its caption in the report (reStructuredText): what is shown, then **How to
+  read it.**, **Intervals** and **What it cannot show.**;
 - ``TITLE: str``: the heading above the figure;
 - ``TABLES: tuple[str, ...]``: names of the tables of ``poq/schema.py`` that it reads;
 - ``data(tables, references) -> pl.DataFrame``: the tidy frame behind the figure, exactly what is
@@ -15,6 +17,7 @@ Figure modules stay cheap to import: plotting libraries are imported inside func
 
 from __future__ import annotations
 
+import inspect
 import pkgutil
 from importlib import import_module
 from types import ModuleType
@@ -40,3 +43,8 @@ def load(name: str) -> ModuleType:
     if name not in known:
         raise PoqError(f"unknown figure {name!r}; expected one of {', '.join(known)}")
     return import_module(f"{__name__}.{name}")
+
+
+def caption(name: str) -> str:
+    """Return the caption of a figure: its module's docstring."""
+    return inspect.cleandoc(load(name).__doc__ or "")

@@ -1,4 +1,18 @@
-"""How the consensus loses touch with the reference quality as more nodes are malicious."""
+"""How the consensus of each rule departs from the reference quality as more evaluator nodes are
+malicious, one column for each attack of robust PoQ.
+
+**How to read it.** Above: the mean absolute error of the consensus against ten times the reference
+quality, in points; lower is better. Below: Pearson's correlation of the two; higher is better. Each
+line is one consensus rule; dashed lines with hollow marks are the same rule under another trust
+update. Rules that do not use trust are shown under the published update.
+
+**Intervals** are confidence intervals (Student's t) over replications: how sure the simulation is
+of the prompts of the test split, not of other prompts. For these see the table ``contrasts``.
+
+**What it cannot show.** At share 0 an error remains: what the honest evaluators are wrong by. An
+attack that pushes scores the other way may reduce it. Error and correlation need not agree: a
+constant shift changes the one and not the other.
+"""
 
 from __future__ import annotations
 

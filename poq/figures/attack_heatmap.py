@@ -1,4 +1,21 @@
-"""How far each attack moves each consensus rule from the reference quality."""
+"""How far the consensus of each rule is from the reference quality under each attack, at one share
+of malicious evaluator nodes and one K.
+
+**How to read it.** One row is one consensus rule, one column one attack; the first column is the
+honest network. The upper number is the mean absolute error of the consensus against ten times the
+reference quality, in points on the scale of 0 to 10; the lower one, and the shade, how much more
+that is than the same rule's error in the honest network. White is no more. A rule that uses trust
+has one row for each trust update; the others are shown under the published one.
+
+**Intervals.** The widest confidence interval of all errors stands below. It is Student's t over
+replications: how sure the simulation is of the prompts of the test split, not of other prompts. For
+these see the table ``contrasts`` and the findings.
+
+**What it cannot show.** The error holds what the honest evaluators are wrong by, and an attack may
+happen to correct it: then the lower number is negative. Nodes that run the same evaluator err
+alike; the effective number of independent ones says how far. How strong an attack is, is
+configuration. Malicious nodes do not adapt, unless the attack says so.
+"""
 
 from __future__ import annotations
 

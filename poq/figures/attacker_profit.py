@@ -1,4 +1,22 @@
-"""What attackers earn more than they would as honest nodes, and from what number on it pays."""
+"""What a coalition of malicious evaluator nodes earns in a round more than the same nodes would
+earn if they were honest, as the coalition grows, one panel for each attack.
+
+**How to read it.** Each line is one consensus rule; dashed lines with hollow marks are the same
+rule under another trust update; rules that do not use trust are shown under the published one.
+Above the line of no profit the attack pays. A large mark on that line is the share of malicious
+nodes from which on it pays, up to the largest that is played; there is none if at the largest it
+pays in less than half of the replications. Where the coalition has an inference node of its own,
+that node's rewards count.
+
+**Intervals.** Bars are confidence intervals (Student's t) over replications, upright of the profit
+and level of the break-even share, among the replications in which the attack pays at last; the
+table behind the figure says in how many. They say how sure the simulation is of the prompts of the
+test split, not of other prompts.
+
+**What it cannot show.** Profit is in rewards of the network alone: what a manipulated consensus is
+worth to somebody outside is not in it, nor what it costs to run nodes beyond their evaluation. An
+attack that does not pay may still do harm: see the other figures.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,20 @@
-"""Optimism: what choosing weights, or the best, on the split that one reports would add."""
+"""How much better a choice looks on the outputs that it was made on: what one would report too much
+without a split.
+
+**How to read it.** In-sample less held-out, in Pearson's r on the test split: r of what is chosen
+on the test split itself, less r of what was chosen on the calibration split. Right of the line is
+optimism. *Chosen* are the weights of a calibrated composite, and which evaluator and which
+consensus rule are best. At 0 both splits choose the same. *Reliable* and *rank* do not maximise r,
+so they may also lose by choosing on the outputs that they are reported on. The table behind the
+figure has r on both splits.
+
+**Intervals** are confidence intervals that resample prompts of the test split; both choices stay as
+they are, so how much another calibration split would change them is not in the interval.
+
+**What it cannot show.** Default weights and ablations have no optimism here, since nothing is
+fitted for them; yet whoever picks the best ablation from the ladder has chosen on the test split. A
+model prior is made of the calibration split for every output, in both choices.
+"""
 
 from __future__ import annotations
 

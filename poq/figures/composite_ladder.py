@@ -1,4 +1,27 @@
-"""The ladder: composites, the best single evaluator and the best consensus, task by task."""
+"""How far composites of quality dimensions, the best single evaluator and the best consensus agree
+with the reference quality, for each task and pooled: with all signals, and with those alone that a
+live network has.
+
+**How to read it.** One row is one quality signal; further right is better. From the top: the
+default composite (the configuration's weights), the same less one dimension each, calibrated
+composites, and the best of the evaluators and of the consensus rules. Dropping a dimension that
+helps moves the circle to the left of the dashed line, dropping a harmful one to its right.
+*Reliable* keeps the dimensions that the audit calls reliable, at their default weights; *nnls* are
+non-negative least squares; *rank* weighs by Spearman's rho; fitted per task, or once for all tasks
+pooled. Beside each composite stands how it compares with the best single evaluator, then with the
+best consensus: exceeds (>), matches (=) or falls short (<). All weights, and which evaluator and
+which consensus are best, were chosen on the calibration split. *Undefined*: the signal is constant,
+or no dimension is left.
+
+**Intervals** are confidence intervals on the test split, which resample prompts. The signs rest on
+the interval of the difference, on the same resamples for both sides; *matches* is an interval that
+holds 0, which a small sample gives easily. Overlap of two bars does not decide.
+
+**What it cannot show.** A consensus here is that of all evaluators, not of the K that are sampled
+in a round. Pooled, r also holds the difference between tasks, and weights fitted per task put each
+task on a scale of its own, which mixing may undo. The reference quality is itself a proxy; signals
+that see the reference win by construction where the proxy counts the reference's words.
+"""
 
 from __future__ import annotations
 

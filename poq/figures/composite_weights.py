@@ -1,4 +1,20 @@
-"""Weights: how much every dimension counts in each composite."""
+"""The weight of every quality dimension in the default composite and in those that are fitted, to
+each task and to all tasks pooled.
+
+**How to read it.** One column is one composite, one row a dimension; darker is more. *Default* is
+configuration. *Reliable* drops what the audit does not call reliable and re-normalises the rest;
+*nnls* are non-negative least squares, which leave out what other dimensions say already; *rank*
+weighs each dimension by its own Spearman's rho. Weights of a column add up to 1, or are all 0 where
+no dimension is left, and then the composite is undefined. An output that lacks a dimension is
+weighed by the others.
+
+**Intervals.** There is no confidence interval: these are the weights that were chosen on the
+calibration split, as they are used. How sure the choice is, the figure of optimism says; how good
+it is, the ladder does.
+
+**What it cannot show.** A weight is no measure of worth: of two dimensions that say the same, nnls
+may keep either, and a dimension of little spread needs a large weight to count at all.
+"""
 
 from __future__ import annotations
 

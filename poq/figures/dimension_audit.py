@@ -1,4 +1,24 @@
-"""Which quality dimensions go with reference quality, per task and pooled."""
+"""How far each quality dimension, and each signal that a dimension is made of, goes with the
+reference quality of the outputs, for each task and for all tasks pooled.
+
+**How to read it.** One row is one dimension; the rows that begin with a dot are signals of the
+dimension above them. A *live* dimension needs nothing that a live network lacks; a *reference
+based* one sees the output's own reference. The upper number is Pearson's r on the test split: at 1
+the dimension says what the reference quality says, at 0 nothing of it, below 0 the opposite. Below
+stands the verdict. *Reliable*: r is at least the configured minimum and its interval lies above 0.
+*Harmful*: the interval lies below 0, so that paying for the dimension pays for worse outputs.
+*Useless*: all else. The first verdict is that of the calibration split, by which dimensions are
+chosen; a second one is that of the test split, where it differs.
+
+**Intervals** are confidence intervals. They resample prompts, because outputs of one prompt are not
+independent.
+
+**What it cannot show.** The reference quality is itself a proxy. Two dimensions may say the same:
+see the table ``dimension_redundancy``. A dimension of no use alone may be of use beside others. A
+model prior is the same for all of a node's outputs of a task, certainty for all outputs of a
+prompt, so these order nodes, or prompts, and nothing else. Pooled, r also contains the difference
+between tasks.
+"""
 
 from __future__ import annotations
 

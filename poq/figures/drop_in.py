@@ -1,4 +1,23 @@
-"""A composite as the quality signal of PoQ: what it adds under attack, and what defences add."""
+"""A composite of quality dimensions as the quality signal of PoQ, under each attack of robust PoQ:
+what the composite adds, what a robust network adds, and what both add.
+
+**How to read it.** One column for each attack, the honest network first. Above: the mean absolute
+error of the consensus against ten times the reference quality, in points; lower is better. Below:
+Pearson's correlation of the two; higher is better. Rows are defences: the plain mean, a robust
+rule, trust-weighting under an adaptive trust update, and a robust rule that weighs by that trust.
+Marks are what the evaluator nodes score by: the evaluators as they are, the composite alone, or the
+composite as one more evaluator. Compare marks within a row for what the composite adds, rows of one
+mark for what a defence adds, and the first row's evaluators with the last row's others for both.
+
+**Intervals** are confidence intervals that resample prompts; each resample is played anew. Marks
+share the rounds, so that two intervals may overlap where the difference is sure: the table
+``drop_in`` has the differences.
+
+**What it cannot show.** The composite was fitted on the calibration split's reference quality,
+which the evaluators were not: a network needs such references from time to time. Nodes that all run
+the same composite agree with one another, so that any robust rule finds the malicious ones easily;
+whether the composite itself is right, their agreement does not tell.
+"""
 
 from __future__ import annotations
 

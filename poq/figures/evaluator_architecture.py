@@ -1,4 +1,22 @@
-"""How far evaluators of each architecture agree with the reference quality and with the judge."""
+"""How far evaluators of each architecture agree with the reference quality of the outputs and,
+where the run has a judge, with the judge, for each task and for all tasks pooled.
+
+**How to read it.** One row is one evaluator; rows of one architecture lie together, parted by
+bands. Left: Pearson's r of its scores with the reference quality; right: with the score that the
+judge, a large language model with a rubric, gave the same outputs. Further right is better. The
+judge is one of the evaluators on the left and has no row on the right. Squares see the reference,
+which exists offline only; compare architectures among marks of one shape. Without a judge there is
+only the left column. *Undefined* means that all scores, or all that they are compared with, are
+equal.
+
+**Intervals** are confidence intervals on the test split. They resample prompts, because outputs of
+one prompt are not independent. Outputs that an evaluator or the judge gave no score are left out;
+the counts above each panel say how many remain.
+
+**What it cannot show.** One or two evaluators do not make an architecture: what they were trained
+for and what they compare the output with matter as much. The judge is no truth either: a weak
+judge agrees with nobody. Pooled, the coefficient also contains the difference between tasks.
+"""
 
 from __future__ import annotations
 

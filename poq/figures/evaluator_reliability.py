@@ -1,4 +1,20 @@
-"""How far each evaluator's scores agree with the reference quality, per task and pooled."""
+"""How far each evaluator's scores agree with the reference quality of the outputs, for each task
+and for all tasks pooled.
+
+**How to read it.** One row is one evaluator; below its name stands what it compares the output
+with. Further right is better: at 1 the evaluator orders outputs as the reference quality does, at
+0 (the vertical line) it knows nothing of it, below 0 it prefers the worse outputs. Pearson's r
+measures a linear relation, Spearman's rho a monotone one. Squares are evaluators that see the
+reference answer or summary, which exists offline only; a live network can run those with a
+circle. *Undefined* means that all scores or all qualities are equal, so there is no correlation.
+
+**Intervals** are confidence intervals on the test split. They resample prompts, because outputs of
+one prompt are not independent.
+
+**What it cannot show.** The reference quality is itself a proxy that counts shared words: an
+evaluator that sees meaning which the proxy misses looks worse than it is, and one that counts the
+same words looks better. Pooled, the coefficient also contains the difference between tasks.
+"""
 
 from __future__ import annotations
 

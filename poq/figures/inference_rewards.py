@@ -1,4 +1,18 @@
-"""What inference nodes earn in the PoQ rounds: consensus quality less cost."""
+"""What each inference node earns in the Proof of Quality rounds, for each task and for all rounds
+pooled, and what its reward is made of.
+
+**How to read it.** Above: the mean reward of a round, alpha times quality less beta times cost.
+Below: the two terms before they are weighted. Quality is the consensus of the evaluators that were
+sampled for the round, divided by 10; cost is the normalised cost, 0 for the cheapest node of a task
+and 1 for the dearest. Nodes are ordered by their pooled reward.
+
+**Intervals** are confidence intervals of the mean on the test split. They resample the prompts of
+the rounds; more rounds over the same prompts do not make them vanish.
+
+**What it cannot show.** A node is paid for what evaluators think of it, not for its reference
+quality: set this figure beside the reliability of the evaluators. All nodes are honest here. Cost
+is relative to the pool: adding a node can change everyone's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,19 @@
-"""What a larger K costs and buys: rewards and their spread, honest and under attack."""
+"""What nodes earn, and how much that varies, as more evaluator nodes score each output: in the
+honest network and under each attack of robust PoQ.
+
+**How to read it.** One column is one network, one line one consensus rule. From top to bottom: mean
+and standard deviation of an evaluator node's reward in a round that it scores in, then of an
+inference node's reward in a round that it serves. A reward is alpha times quality less beta times
+normalised cost; an evaluator's quality is its closeness to the consensus.
+
+**Intervals** are confidence intervals (Student's t) over replications: how sure the simulation is
+of the prompts of the test split, not of other prompts. For these see the table ``contrasts``.
+
+**What it cannot show.** With a small K a node's own score makes up more of the consensus, which
+brings it closer and pays it more without making it better. The cost of asking K evaluators is not
+in these rewards: each is paid for itself. Evaluator rewards are those of all nodes, honest and
+malicious.
+"""
 
 from __future__ import annotations
 

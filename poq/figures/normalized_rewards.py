@@ -1,4 +1,21 @@
-"""What share of the possible reward every node earns: inference nodes and evaluator nodes."""
+"""The mean normalised reward of every inference node and evaluator node in the Proof of Quality
+rounds, for each task and for all rounds pooled.
+
+**How to read it.** At 1 a node earns the most that a round can bring, for quality 1 at cost 0; at 0
+the least, for quality 0 at cost 1. So nodes, tasks and runs with other weights can be compared,
+which the plain reward does not allow. An inference node is paid for the consensus on its output, an
+evaluator node for its closeness to the consensus; both pay for their measured cost. Nodes are
+ordered by their pooled reward. *Undefined* means that both weights are 0 and there is nothing to
+earn.
+
+**Intervals** are confidence intervals of the mean on the test split. They resample the prompts of
+the rounds; more rounds over the same prompts do not make them vanish. A bar that is not to be seen
+is shorter than its mark.
+
+**What it cannot show.** A high reward is no high quality: a node that costs nothing starts with a
+large part of it. The two kinds of node are paid for different things and do not compete. Cost is
+relative to the pool: adding a node can change everyone's. All nodes are honest here.
+"""
 
 from __future__ import annotations
 

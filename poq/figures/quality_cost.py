@@ -1,4 +1,22 @@
-"""What every inference node's quality costs: reference quality against seconds a request."""
+"""What each inference node returns and what that costs: mean reference quality against seconds a
+request, one panel a task.
+
+**How to read it.** One mark is one inference node; a thin line leads to its name. Up is better,
+left is cheaper, so a node with another one above and to the left of it is beaten on both. The
+dashed stairs are the front: the best quality to be had for that many seconds or fewer. Filled marks
+stand on it, hollow ones are beaten; equal nodes stand on it together. The horizontal axis is
+logarithmic: equal steps are equal ratios. A node that runs no model answers in microseconds and
+stands far to the left.
+
+**Intervals.** Vertical bars are confidence intervals of the mean that resample prompts, on the test
+split. Horizontal bars run from the first to the third quartile of the measured requests; they show
+how much requests differ, not how sure the median is. Behind each name stands the share of resamples
+of prompts in which the node is on the front, with the median seconds as they were measured.
+
+**What it cannot show.** Seconds belong to the hardware, the thread count and batch size 1, which
+the table ``costs`` names; another machine may order the nodes differently. The quality is a proxy
+that counts words shared with a reference.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,17 @@
-"""Quality per second: what a second of an inference node buys, per node and task."""
+"""Mean reference quality divided by median seconds a request, for each inference node and task.
+
+**How to read it.** Nodes are ordered, the best one on top; the value stands beside the bar. The
+axis is logarithmic: compare where bars end, not how long they are.
+
+**Intervals.** The lines are the confidence interval of the mean quality, which resamples prompts of
+the test split, divided by the median seconds. The spread of the seconds is not part of them. An
+interval that reaches zero runs to the edge of the panel.
+
+**What it cannot show.** A ratio rewards speed without limit: a node that runs no model and copies a
+few sentences wins it by far, however poor its answers. This is why the reward of Proof of Quality
+weighs quality against cost in a sum, not as a ratio. Seconds belong to the hardware that the table
+``costs`` names.
+"""
 
 from __future__ import annotations
 

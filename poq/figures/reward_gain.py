@@ -1,4 +1,20 @@
-"""What every node gains or loses by other weights of quality and cost than the run's own."""
+"""What each node gains or loses in normalised reward when cost weighs more or less than in this
+run, for each task and for all rounds pooled.
+
+**How to read it.** One line is one node, one mark a point of the grid of alpha and beta. The
+horizontal axis is the share of cost in the weights: at 0 quality alone is paid, at 1 cost alone is
+charged. The vertical dashed line is the run itself, where nobody gains. Above the horizontal line a
+node earns more of what can be earned than it does in this run, below it less. Cheap nodes gain to
+the right, good but dear ones to the left; the steeper the line, the more a node depends on the
+weights.
+
+**Intervals.** The bars are confidence intervals of the gain that resample prompts of the test
+split; both rewards of the difference come from the same resamples.
+
+**What it cannot show.** Everyone can gain at once, since the range of what can be earned moves with
+the weights; who overtakes whom is in the figure on ordering. The same rounds are paid again: no
+node joins, leaves or changes its price.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,19 @@
-"""Who leads at each pair of alpha and beta, and what the leader earns."""
+"""Which node earns most at each pair of alpha, the weight of quality, and beta, the weight of cost,
+for inference nodes and evaluator nodes, each task and all rounds pooled.
+
+**How to read it.** Each cell is one pair of weights. Its mark names the node with the greatest mean
+reward; below stands that node's mean normalised reward, 0 the least and 1 the greatest that can be
+earned, and the darker the cell, the higher. A frame marks the weights that this run pays by. Cells
+with the same beta / alpha agree. With alpha = beta = 0 there is nothing to earn: all nodes tie and
+the reward is *none*.
+
+**Intervals.** Marks are filled where the node leads in at least 95 % of the resamples of prompts of
+the test split, hollow where it leads in fewer. The confidence interval of each number stands in
+the table behind the figure.
+
+**What it cannot show.** It names the leader only: the table ``reward_study`` holds every node's
+rank. The same rounds are paid again; nodes do not change what they do when other things are paid.
+"""
 
 from __future__ import annotations
 

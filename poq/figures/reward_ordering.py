@@ -1,4 +1,20 @@
-"""Which inference node earns most as cost weighs more, and where nodes swap places."""
+"""The order of inference nodes by mean reward as the weight of cost grows against that of quality,
+for each task and for all rounds pooled.
+
+**How to read it.** One line is one inference node, the best on top. At the left edge quality alone
+counts, at the right edge cost alone; names stand at both. The order depends on beta / alpha alone:
+two nodes swap where it equals the difference of their mean quality over that of their mean cost,
+marked with a diamond. The dashed line is the ratio that this run pays by. A node whose line never
+crosses another is better or cheaper at any weights.
+
+**Intervals.** The bars are confidence intervals of the ratio of a swap, resampling prompts of the
+test split and cut off at 0, below which there is no swap. A hollow diamond means that the two nodes
+swap at a positive ratio in less than 95 % of the resamples.
+
+**What it cannot show.** Ranks hide how close nodes are: see the rewards themselves. Quality is the
+consensus of the run's evaluators, not reference quality. The lines are drawn at the means; where
+bars overlap, the order in between is not sure.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,21 @@
-"""Whether larger models are worth it: quality against size, shaded by seconds a request."""
+"""Mean reference quality of each inference node against the size of its model, shaded by the
+seconds that a request takes, one row a task.
+
+**How to read it.** One mark is one inference node; a thin line leads to its name. Left: size as the
+number of parameters; right: size as the bytes that the weights take up as they are served. Up is
+better, and the lighter a mark, the slower the node. Nodes that stand above each other run the same
+model and differ in how they serve it, so size alone explains nothing between them. A node that runs
+no model of its own, or one elsewhere, has no place here; the heading names it.
+
+**Intervals.** The bars are confidence intervals of the mean that resample prompts, on the test
+split. Seconds are medians, without an interval.
+
+**What it cannot show.** A few models are no sample of sizes: families differ in training, data and
+prompt format as well. Quantising the layers of a small model may take more memory, not less, where
+its embeddings stay as they are and a layer that shared them gets a copy. Seconds belong to the
+hardware that the table ``costs`` names. The quality is a proxy that counts words shared with a
+reference.
+"""
 
 from __future__ import annotations
 

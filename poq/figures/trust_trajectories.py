@@ -1,4 +1,21 @@
-"""How trust of honest and of malicious nodes grows under each trust update."""
+"""Mean trust of honest and of malicious evaluator nodes over the rounds, one panel for each trust
+update.
+
+**How to read it.** Solid lines with filled marks are honest nodes, dashed lines with hollow marks
+malicious ones; marks tell attacks apart. Rounds are on a logarithmic axis. An update tells
+attackers from honest nodes as far as the two kinds of lines stand apart. Under the published update
+both rise to the cap and stay there: it saturates, and the trust-weighted mean becomes the plain
+mean. The dotted line is the round by which half of the nodes of an honest network should stand at
+the cap, by the update's formula and how far the nodes are from the consensus.
+
+**Intervals.** Bands are confidence intervals (Student's t) over replications: how sure the
+simulation is of the prompts of the test split. The shade beside the dotted line is a confidence
+interval that resamples prompts.
+
+**What it cannot show.** The dotted line is for a network without attackers; these make others
+deviate more and come a little later. Means hide nodes: an evaluator that often disagrees may lose
+trust though it is honest. Updates with a fixed sum have no cap; their trust is relative.
+"""
 
 from __future__ import annotations
 

@@ -60,14 +60,19 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the project that holds a finished run without models."""
-    project = tmp_path_factory.mktemp("finished") / "project"
+def copy_project(project: Path) -> Path:
+    """Copy what a run needs of the project."""
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("poq", "workflow", "resources", "profiles", "envs", "config"):
         shutil.copytree(ROOT / name, project / name, ignore=ignore)
     shutil.copy(ROOT / "Snakefile", project)
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the project that holds a finished run without models."""
+    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
     prepare(project, "modelless.yaml")
     result = run(project, "--cores", "2", root=project)
     assert result.returncode == 0, result.stdout

@@ -8,12 +8,6 @@ def figure_tables(wildcards):
     return {name: all_of(name) for name in figures.load(wildcards.figure).TABLES}
 
 
-def caption(wildcards):
-    """Return a figure's caption, which the report renders."""
-    path = ROOT / "resources" / "captions" / f"{wildcards.figure}.rst"
-    return path.read_text(encoding="utf-8")
-
-
 CAPTION = "../../resources/captions/figure.rst"
 
 
@@ -43,7 +37,7 @@ rule plot_figure:
         "../../envs/figures.yaml"
     params:
         references=REFERENCES,
-        caption=caption,
+        caption=lambda wildcards: figures.caption(wildcards.figure),
         code=lambda wildcards: code("plot_figure", f"poq.figures.{wildcards.figure}"),
     script:
         "../scripts/plot_figure.py"
