@@ -11,7 +11,7 @@ READY := $(VENV)/ready
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
 
-.PHONY: run resume verify test lint unit bench-generation bench-simulation bench-audit images docs lock
+.PHONY: run resume verify drill test lint unit bench-generation bench-simulation bench-audit images docs lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -32,6 +32,10 @@ resume: $(READY)
 verify: $(READY)
 	@$(BIN)/snakemake --summary --configfile results/$(RUN)/config.yaml 2> /dev/null \
 	  | $(BIN)/python -m poq.verify results/$(RUN)
+
+# Every fault in a copy of a run, mended as documented: writes docs/faults.md.
+drill: $(READY)
+	$(BIN)/python -m drill $(ARGS)
 
 test: lint unit
 

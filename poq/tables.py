@@ -96,9 +96,9 @@ def provenance(path: str | Path) -> dict[str, Any]:
     try:
         metadata = pq.read_schema(path).metadata or {}
     except FileNotFoundError as error:
-        raise PoqError(f"{path}: no such file") from error
+        raise PoqError(f"{path}: cannot be read as Parquet: {error.strerror}") from error
     except UNREADABLE as error:
-        raise PoqError(f"{path}: cannot be read as Parquet: {error}. {REMEDY}") from error
+        raise PoqError(f"{path}: cannot be read as Parquet: {_reason(error)}") from error
     if METADATA_KEY not in metadata:
         raise PoqError(f"{path}: carries no provenance; expected a table written by poq")
     values: dict[str, Any]
@@ -121,7 +121,11 @@ def _read_one(table: str, path: Path) -> pl.DataFrame:
         arrow = pq.read_table(path, page_checksum_verification=True)
         return pl.DataFrame(pl.from_arrow(arrow.replace_schema_metadata(None)))
     except UNREADABLE as error:
-        raise PoqError(f"{path}: is damaged: {error}. {REMEDY}") from error
+        raise PoqError(f"{path}: is damaged: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{str(error).rstrip('.')}. {REMEDY}"
 
 
 def _checked(frame: pl.DataFrame, contract: Table, where: str) -> pl.DataFrame:

@@ -41,10 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="the run's folder")
     run = parser.parse_args(arguments).run
-    problems = {problem.file: problem for problem in verify(run)}
-    problems = {problem.file: problem for problem in outdated(run, sys.stdin)} | problems
+    problems = [*verify(run), *outdated(run, sys.stdin)]
     left = leftovers(run)
-    lines = [str(problem) for problem in problems.values()]
+    lines = [str(problem) for problem in problems]
     lines += [f"{path}: left by a cut job, and of no use. Delete: rm -r {path}" for path in left]
     lines.append(
         f"{run}: {len(sealed_files(run))} files, {len(_tables(run))} tables, "
