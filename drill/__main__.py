@@ -1,7 +1,7 @@
 """Breaks a finished run in every way that matters, mends it as documented, and compares.
 
     python -m drill                        # all faults, writes docs/faults.md
-    python -m drill --only "full disk"     # those whose fault or stage has this text; writes nothing
+    python -m drill --only "full disk"     # those with this text; writes nothing
 
 A base run of ``drill/config.yaml`` is made first. Every fault happens in a copy of it, in which the
 job that it hits has not run yet. The exit status is 1 if anything was lost, a message does not say
@@ -203,8 +203,8 @@ def page(rows: Sequence[Row]) -> str:
         "`drill/config.yaml`, to a job that had not run yet there; then the command was given, and",
         "all files were compared with the undisturbed run, byte by byte, but measured seconds. The",
         "drill asks for the hit job's files alone, where `make resume` goes on to all others.",
-        "*Computed again* counts jobs that were done before, or were cut; what a cut job takes over",
-        "from its checkpoint stands beside it.",
+        "*Computed again* counts jobs that were done before, or were cut; what a cut job takes",
+        "over from its checkpoint stands beside it.",
         "",
         "| fault | stage | what the user sees | command | lost | computed again |",
         "|---|---|---|---|---|---|",
@@ -217,11 +217,9 @@ def page(rows: Sequence[Row]) -> str:
 
 def _code(text: str) -> str:
     short = text if len(text) <= 240 else text[:237] + "..."
-    return (
-        short
-        if text.startswith("skipped")
-        else f"`{short.replace('`', chr(39))}`".replace("|", "/")
-    )
+    if text.startswith("skipped"):
+        return short
+    return "`" + short.replace("`", "'").replace("|", "/") + "`"
 
 
 if __name__ == "__main__":

@@ -223,8 +223,8 @@ def _resumed(
     text = log.read_text(encoding="utf-8") if log.exists() else ""
     if kept := re.search(r"(\d+ of \d+ \w+) taken over", text):
         again += f"; {kept[1]} taken over"
-    elif kept := re.findall(r"(\d+) of (\d+), (\d+) cached", text):
-        again += f"; {kept[-1][2]} of {kept[-1][1]} answers taken over"
+    elif answered := re.findall(r"\d+ of (\d+), (\d+) cached", text):
+        again += f"; {answered[-1][1]} of {answered[-1][0]} answers taken over"
     return Outcome(sees, command, ended, again)
 
 
