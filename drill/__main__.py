@@ -24,7 +24,7 @@ from typing import NamedTuple
 import yaml
 
 from drill import faults
-from drill.faults import Outcome, Skipped, Stage
+from drill.faults import Skipped, Stage
 from drill.judge import Judge, free_port
 from drill.scratch import ROOT, Job, Scratch
 from poq import config
@@ -53,15 +53,13 @@ STAGES = [
     SUMMARY,
 ]  # fmt: skip
 
-Fault = Callable[[Scratch, Stage, list[Job]], Outcome]
-
 
 class Case(NamedTuple):
     """One fault at one stage."""
 
     fault: str
     stage: Stage
-    make: Fault
+    make: faults.Fault
 
 
 class Row(NamedTuple):

@@ -42,6 +42,9 @@ class Outcome(NamedTuple):
     again: str
 
 
+Fault = Callable[[Scratch, Stage, list[Job]], Outcome]
+
+
 class Skipped(Exception):  # noqa: N818
     """A fault cannot be made here; the message says why."""
 
