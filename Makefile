@@ -11,7 +11,8 @@ READY := $(VENV)/ready
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
 
-.PHONY: run resume test lint unit test-slurm bench-generation bench-simulation bench-audit images docs lock
+.PHONY: run resume verify drill test lint unit test-slurm bench-generation bench-simulation bench-audit \
+  images docs lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -27,6 +28,15 @@ results/%/report.html: results/%/summary.txt $(wildcard resources/captions/*.rst
 resume: $(READY)
 	$(SNAKEMAKE) --unlock
 	@$(MAKE) --no-print-directory run
+
+# What the present code and configuration would make anew, and whether all files are whole.
+verify: $(READY)
+	@$(BIN)/snakemake --summary --configfile results/$(RUN)/config.yaml 2> /dev/null \
+	  | $(BIN)/python -m poq.verify results/$(RUN)
+
+# Every fault in a copy of a run, mended as documented: writes docs/faults.md.
+drill: $(READY)
+	$(BIN)/python -m drill $(ARGS)
 
 test: lint unit
 

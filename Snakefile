@@ -35,11 +35,11 @@ include: "workflow/rules/figures.smk"  # plot_figure
 include: "workflow/rules/robustness.smk"  # study_robustness, merge_robustness, trace_trust, recommend_rules, contrast_attacks, study_drop_in, log_rounds
 include: "workflow/rules/dimensions.smk"  # compare_outputs, measure_dimensions, audit_dimensions
 include: "workflow/rules/calibrate.smk"  # calibrate_composites
-include: "workflow/rules/summary.smk"  # record_config, summarize_run
+include: "workflow/rules/summary.smk"  # record_config, summarize_run, seal_run
 
 
 rule all:
-    """The finished run: every table, every figure, the summary."""
+    """The finished run: every table, every figure, the summary, the seal."""
     default_target: True
     input:
         table("quality"),
@@ -66,3 +66,4 @@ rule all:
         ],
         [figure(name) for name in FIGURES],
         results("summary.txt"),
+        results("SHA256SUMS"),

@@ -1,8 +1,10 @@
-"""What a run needs from outside, checked before its first job: models, data sets, keys."""
+"""What a run needs, checked before its first job: models, data sets, keys, folders to write to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from poq import kinds
@@ -29,4 +31,17 @@ def problems(entries: Mapping[str, tuple[str, Any]]) -> list[str]:
             ]  # the others would only wait for the same
         if problem:
             lines.append(visible(f"{key}: {problem}", "\n"))
+    return lines
+
+
+def unwritable(folders: Iterable[str | Path]) -> list[str]:
+    """Return one line for each folder that cannot be written to, or made."""
+    lines = []
+    for folder in map(Path, folders):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            lines.append(f"{there}: cannot be written to: {error.strerror}")
     return lines

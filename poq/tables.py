@@ -3,12 +3,12 @@
 A table is long: one row an observation, keys first, snake_case, no index. Its contract
 (:class:`poq.schema.Table`) is enforced on write and on read. Files carry their provenance in the
 Parquet metadata and a checksum for every page; they appear under their name only when complete.
+A file that is damaged is named when it is read.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from poq.errors import PoqError
+from poq.files import complete
+from poq.provenance import digest
 from poq.schema import TABLES, Column, Table
 
 METADATA_KEY = b"poq"
+UNREADABLE = (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError)
+"""What reading a damaged file may raise; text that is no UTF-8 is a ValueError."""
+REMEDY = "Delete it and run again"
 
 
 def write(frame: pl.DataFrame, table: str, path: str | Path, provenance: Mapping[str, str]) -> None:
@@ -36,21 +41,20 @@ def write(frame: pl.DataFrame, table: str, path: str | Path, provenance: Mapping
         provenance: see :func:`poq.provenance.stamp`.
 
     Raises:
-        PoqError: the frame breaks the contract.
+        PoqError: the frame breaks the contract, or the file cannot be written.
     """
     contract = TABLES[table]
     checked = _checked(frame, contract, str(path)).sort(contract.key)
-    metadata = {METADATA_KEY: json.dumps({"table": table, **provenance}, sort_keys=True).encode()}
+    values = {"table": table, **provenance}
+    metadata = {METADATA_KEY: json.dumps([values, digest(values)], sort_keys=True).encode()}
     arrow = checked.to_arrow(compat_level=pl.CompatLevel.oldest())
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    pq.write_table(
-        arrow.replace_schema_metadata(metadata),
-        partial,
-        compression="zstd",
-        write_page_checksum=True,
-    )
-    partial.replace(target)
+    with complete(path) as partial:
+        pq.write_table(
+            arrow.replace_schema_metadata(metadata),
+            partial,
+            compression="zstd",
+            write_page_checksum=True,
+        )
 
 
 def read(table: str, *paths: str | Path) -> pl.DataFrame:
@@ -91,11 +95,21 @@ def provenance(path: str | Path) -> dict[str, Any]:
     """
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException) as error:
-        raise PoqError(f"{path}: cannot be read as Parquet: {error}") from error
+    except FileNotFoundError as error:
+        raise PoqError(f"{path}: cannot be read as Parquet: {error.strerror}") from error
+    except UNREADABLE as error:
+        raise PoqError(f"{path}: cannot be read as Parquet: {_reason(error)}") from error
     if METADATA_KEY not in metadata:
         raise PoqError(f"{path}: carries no provenance; expected a table written by poq")
-    values: dict[str, Any] = json.loads(metadata[METADATA_KEY])
+    values: dict[str, Any]
+    try:
+        # Pages have checksums, the rest of a Parquet file has none.
+        values, expected = json.loads(metadata[METADATA_KEY])
+        whole = digest(values) == expected
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise PoqError(f"{path}: is damaged: its provenance is not as it was written. {REMEDY}")
     return values
 
 
@@ -105,9 +119,13 @@ def _read_one(table: str, path: Path) -> pl.DataFrame:
         raise PoqError(f"{path}: holds table {found!r}; expected {table!r}")
     try:
         arrow = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise PoqError(f"{path}: is damaged: {error}") from error
-    return pl.DataFrame(pl.from_arrow(arrow.replace_schema_metadata(None)))
+        return pl.DataFrame(pl.from_arrow(arrow.replace_schema_metadata(None)))
+    except UNREADABLE as error:
+        raise PoqError(f"{path}: is damaged: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{str(error).rstrip('.')}. {REMEDY}"
 
 
 def _checked(frame: pl.DataFrame, contract: Table, where: str) -> pl.DataFrame:

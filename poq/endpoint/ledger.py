@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poq.endpoint.settings import BudgetSettings
+from poq.errors import PoqError
 
 
 class Spending(NamedTuple):
@@ -58,6 +59,9 @@ class Ledger:
     Args:
         path: the SQLite file; its folder is made.
         budget: limits and prices.
+
+    Raises:
+        PoqError: the file is damaged, or cannot be written; so do all methods.
     """
 
     def __init__(self, path: Path, budget: BudgetSettings) -> None:
@@ -98,14 +102,21 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the file alone; undo everything if the block fails."""
-        with closing(sqlite3.connect(self.path, timeout=60, isolation_level=None)) as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
+        try:
+            with closing(sqlite3.connect(self.path, timeout=60, isolation_level=None)) as database:
+                database.execute("BEGIN IMMEDIATE")
+                try:
+                    yield database
+                except BaseException:
+                    database.execute("ROLLBACK")
+                    raise
+                database.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise PoqError(f"{self.path}: cannot be used: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise PoqError(
+                f"{self.path}: is damaged: {error}. Delete it to count what is spent from zero"
+            ) from error
 
 
 def _read(database: sqlite3.Connection) -> Spending:

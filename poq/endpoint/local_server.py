@@ -23,12 +23,13 @@ class LocalServer:
     Args:
         folder: model folder with one GGUF file.
         context_tokens: longest input and output together.
+        port: port on loopback; 0 takes any free one.
 
     Raises:
         PoqError: the folder holds not exactly one GGUF file, or llama.cpp cannot load it.
     """
 
-    def __init__(self, folder: Path, context_tokens: int) -> None:
+    def __init__(self, folder: Path, context_tokens: int, port: int = 0) -> None:
         import xllamacpp
 
         weights = gguf_file(folder)
@@ -42,7 +43,7 @@ class LocalServer:
         params.cache_prompt = False
         params.cache_ram_mib = 0
         params.hostnames = ["127.0.0.1"]
-        params.port = 0  # any free one
+        params.port = port
         params.ui = False
         params.verbosity = 0
         try:

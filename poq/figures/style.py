@@ -6,14 +6,14 @@ inside :func:`theme`.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from poq.files import complete
 from poq.schema import TASKS
 
 if TYPE_CHECKING:
@@ -208,15 +208,11 @@ def save(figure: Figure, svg: str | Path, png: str | Path) -> None:
         # A layout that is computed again drifts: fix it, for both files and for the next call.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-        _write(Path(svg), lambda path: _export(figure, path, "svg", {"Date": None}))
-        _write(Path(png), lambda path: _export(figure, path, "png", {"Software": None}))
+        with complete(svg) as path:
+            _export(figure, path, "svg", {"Date": None})
+        with complete(png) as path:
+            _export(figure, path, "png", {"Software": None})
 
 
 def _export(figure: Figure, path: Path, form: str, metadata: dict[str, None]) -> None:
     figure.savefig(path, format=form, dpi=160, bbox_inches="tight", metadata=metadata)
-
-
-def _write(target: Path, export: Callable[[Path], None]) -> None:
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    export(partial)
-    partial.replace(target)

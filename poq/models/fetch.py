@@ -16,11 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from poq import kinds
 from poq.errors import PoqError
-from poq.models.folder import building_folder, check_sha256, complete_folder
+from poq.models.folder import building_folder, check_sha256, complete_folder, locked
 from poq.models.safe import check_contents
 
 log = logging.getLogger(__name__)
@@ -40,10 +38,8 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
         PoqError: a file is missing or its checksum is wrong, there are no safe weights, or a file
             names code to run.
     """
-    final = Path(manifest).parent
-    final.parent.mkdir(parents=True, exist_ok=True)
     # Runs in other folders may share the cache; the second of two waits and fetches again.
-    with FileLock(final.with_name(f"{final.name}.lock")):
+    with locked(manifest):
         _fetch(source, manifest)
 
 

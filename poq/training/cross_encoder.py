@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from poq.errors import PoqError
-from poq.models.folder import building_folder, complete_folder
+from poq.models.folder import building_folder, complete_folder, locked
 from poq.scoring import targets
 from poq.streams import stream
 from poq.tables import with_prompts
@@ -68,9 +68,10 @@ def train_cross_encoder(
     model = _new_model(settings, base, number, device)
     with tempfile.TemporaryDirectory() as scratch:
         _fit(model, settings, fit, held_out, number, device, scratch)
-    folder = building_folder(manifest)
-    model.save_pretrained(str(folder), create_model_card=False)
-    complete_folder(manifest, {"source": dict(source)})
+    with locked(manifest):
+        folder = building_folder(manifest)
+        model.save_pretrained(str(folder), create_model_card=False)
+        complete_folder(manifest, {"source": dict(source)})
 
 
 def with_calibration_prompts(examples: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:

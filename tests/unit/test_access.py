@@ -40,3 +40,10 @@ def test_unreachable_hub_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = {f"models.{i}": ("poq.models", model("open/model")) for i in range(3)}
     (line,) = access.problems(entries)
     assert line.startswith("models.0: open/model: the Hugging Face hub cannot be reached")
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    assert access.unwritable([tmp_path, tmp_path / "to" / "be" / "made"]) == []
+    # nobody can make a file in /proc, root included
+    (line,) = access.unwritable([tmp_path, "/proc/results/demo"])
+    assert line.startswith("/proc: cannot be written to: ")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from poq.checkpoint import Checkpoint, clear
 
 
@@ -35,3 +37,16 @@ def test_put_survives_a_clear_in_between(tmp_path: Path) -> None:
     clear(tmp_path / "c")
     checkpoint.put("b", 2)
     assert checkpoint.get("b") == 2
+
+
+def test_piece_with_another_value_counts_as_missing_and_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = Checkpoint(tmp_path, {})
+    checkpoint.put("a", ["red", 0.1, float("inf")])
+    assert checkpoint.get("a") == ["red", 0.1, float("inf")]
+    (piece,) = tmp_path.rglob("*.json")
+    # one flipped bit: "d" is 0x64, "e" 0x65
+    piece.write_text(piece.read_text().replace("red", "ree"))
+    assert checkpoint.get("a") is None
+    assert f"{piece}: is damaged" in caplog.text

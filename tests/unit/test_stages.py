@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 from pathlib import Path
 
@@ -43,3 +44,13 @@ def test_linear_algebra_runs_on_one_thread(tmp_path: Path) -> None:
     with stage(tmp_path / "a.log"):
         threads = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
     assert threads == {1}
+
+
+def test_a_full_disk_is_one_message_even_for_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.log").symlink_to("/dev/full")  # answers every write as a full disk does
+    with pytest.raises(SystemExit), stage(tmp_path / "a.log"):
+        logging.getLogger("poq.test").info("half way")
+        raise OSError(errno.ENOSPC, "No space left on device", "results/a")
+    assert capsys.readouterr().err == "error: results/a: No space left on device\n"

@@ -259,6 +259,29 @@ def test_a_flipped_bit_in_the_data_is_found(frame: Frames, path: Path) -> None:
         tables.read("rounds", path)
 
 
+@pytest.mark.parametrize("flip", [0x01, 0x80])
+def test_a_flipped_bit_anywhere_is_named_or_changes_nothing(
+    flip: int, frame: Frames, path: Path
+) -> None:
+    rows = frame("rounds", round=[1, 2, 3], consensus=[0.5, 2.0, 9.0])
+    tables.write(rows, "rounds", path, STAMP)
+    content, provenance = path.read_bytes(), tables.provenance(path)
+    named = 0
+    for place in range(len(content)):
+        changed = bytes([content[place] ^ flip])
+        path.write_bytes(content[:place] + changed + content[place + 1 :])
+        try:
+            found = tables.read("rounds", path)
+        except PoqError as error:
+            assert str(error).startswith(str(path))
+            named += 1
+        else:
+            assert found.equals(rows)
+            assert tables.provenance(path) == provenance
+    # Names and statistics that nobody reads are the rest.
+    assert named > len(content) / 2
+
+
 def test_no_file_is_a_table_without_rows() -> None:
     found = tables.read("scores")
     assert found.is_empty()

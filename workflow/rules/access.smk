@@ -29,6 +29,12 @@ def needed():
     return entries
 
 
+def written():
+    """Return the folders that the jobs to come write to."""
+    fetches = any(job.rule.name == "fetch_model" for job in workflow.dag.needrun_jobs())
+    return [f"results/{cfg.run}", *([cfg.model_cache] if fetches else [])]
+
+
 onstart:
-    if problems := access.problems(needed()):
+    if problems := access.unwritable(written()) + access.problems(needed()):
         raise WorkflowError("\n".join(problems))

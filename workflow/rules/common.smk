@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 from poq import calibration
 from poq import config as configuration
 from poq import errors, figures, findings, kinds, provenance, resources, schema
+from poq.models import folder
 
 ROOT = Path(workflow.basedir)
 
@@ -122,8 +123,7 @@ def manifest(name):
     """
     if name in cfg.trained_models:
         return results(f"models/{name}/poq-model.json")
-    digest = provenance.digest(dump(cfg.models[name]))
-    return f"{cfg.model_cache}/{name}-{digest}/poq-model.json"
+    return str(folder.manifest_path(cfg.model_cache, name, dump(cfg.models[name])))
 
 
 def manifest_of(entry):

@@ -1,4 +1,4 @@
-"""The end of a run: its configuration, and the few lines that answer what it was made for."""
+"""The end of a run: its configuration, the few lines that it was made for, and its seal."""
 
 
 rule record_config:
@@ -50,3 +50,23 @@ rule summarize_run:
         code=code("summarize_run"),
     script:
         "../scripts/summarize_run.py"
+
+
+rule seal_run:
+    """Record the SHA-256 of every file, once the run is finished."""
+    input:
+        lambda wildcards: [
+            path for path in rules.all.input if path != results("SHA256SUMS")
+        ],
+    output:
+        results("SHA256SUMS"),
+    log:
+        logfile("seal_run"),
+    benchmark:
+        benchmark_of("seal_run")
+    conda:
+        "../../envs/core.yaml"
+    params:
+        code=code("seal_run"),
+    script:
+        "../scripts/seal_run.py"

@@ -1,8 +1,7 @@
 """Sets what this run found beside what was published."""
 
-from pathlib import Path
-
 from poq import findings, provenance, tables
+from poq.files import write_text
 from poq.findings.base import Evidence
 from poq.pages import html_table
 from poq.rewards import RewardSettings
@@ -28,4 +27,4 @@ with stage(snakemake.log[0]):
     stamp = provenance.stamp(snakemake.params)
     tables.write(found, "findings", snakemake.output.table, stamp)
     page = html_table(found, "Published findings beside this run")
-    Path(snakemake.output.html).write_text(page, encoding="utf-8")
+    write_text(snakemake.output.html, page)

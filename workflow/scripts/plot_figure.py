@@ -1,9 +1,8 @@
 """Draws one figure, as SVG and PNG, and the table behind it."""
 
-from pathlib import Path
-
 from poq import figures, tables
 from poq.figures.style import nothing, save
+from poq.files import write_text
 from poq.pages import html_table
 from poq.stages import stage
 
@@ -16,4 +15,4 @@ with stage(snakemake.log[0]):
     data = module.data(frames, snakemake.params.references)
     figure = module.draw(data) if len(data) else nothing(module.TITLE)
     save(figure, snakemake.output.svg, snakemake.output.png)
-    Path(snakemake.output.html).write_text(html_table(data, module.TITLE), encoding="utf-8")
+    write_text(snakemake.output.html, html_table(data, module.TITLE))

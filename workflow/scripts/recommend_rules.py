@@ -1,8 +1,7 @@
 """Chooses rule, trust update and K for every threat level on one split, reports on the other."""
 
-from pathlib import Path
-
 from poq import provenance, tables
+from poq.files import write_text
 from poq.pages import html_table
 from poq.simulation.pool import read_pool
 from poq.simulation.recommendation import recommend
@@ -25,4 +24,4 @@ with stage(snakemake.log[0]):
     stamp = provenance.stamp(snakemake.params)
     tables.write(found, "recommendations", snakemake.output.table, stamp)
     page = html_table(found, "Which rule, which K")
-    Path(snakemake.output.html).write_text(page, encoding="utf-8")
+    write_text(snakemake.output.html, page)

@@ -1,8 +1,7 @@
 """Writes the few lines that answer what a run was made for."""
 
-from pathlib import Path
-
 from poq import tables
+from poq.files import write_text
 from poq.pages import html_text
 from poq.stages import stage
 from poq.summary import summarize
@@ -15,5 +14,5 @@ with stage(snakemake.log[0]):
         frames["calibration"] = tables.read("calibration", snakemake.input.calibration)
     frames["scores"] = tables.read("scores", *snakemake.input.scores)
     text = summarize(frames, snakemake.params.references, snakemake.params.confidence)
-    Path(snakemake.output.text).write_text(text, encoding="utf-8")
-    Path(snakemake.output.html).write_text(html_text(text, "Summary"), encoding="utf-8")
+    write_text(snakemake.output.text, text)
+    write_text(snakemake.output.html, html_text(text, "Summary"))

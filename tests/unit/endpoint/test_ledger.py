@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from poq.endpoint.ledger import Ledger, OverBudget, Spending
 from poq.endpoint.settings import BudgetSettings
+from poq.errors import PoqError
 
 PRICED = BudgetSettings(money=0.01, input_price=2.0, output_price=8.0)
 
@@ -66,3 +67,10 @@ def test_concurrent_reservations_are_all_counted(tmp_path: Path) -> None:
 def test_a_limit_of_money_needs_prices() -> None:
     with pytest.raises(ValidationError, match="input_price and output_price"):
         BudgetSettings(money=1.0, input_price=2.0)
+
+
+def test_a_damaged_ledger_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    path.write_bytes(b"no database, but as long as the header of one" * 10)
+    with pytest.raises(PoqError, match=rf"^{path}: is damaged: file is not a database"):
+        Ledger(path, BudgetSettings())

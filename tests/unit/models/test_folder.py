@@ -33,3 +33,16 @@ def test_missing_file_is_named(manifest: Path) -> None:
     (manifest.parent / "model.safetensors").unlink()
     with pytest.raises(PoqError, match=r"model.safetensors: found no file"):
         model_folder(manifest)
+
+
+def test_file_of_another_content_is_named(manifest: Path) -> None:
+    (manifest.parent / "model.safetensors").write_bytes(b"weighty")
+    with pytest.raises(PoqError, match=r"model.safetensors: sha256 is [0-9a-f]{64}; expected"):
+        model_folder(manifest)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"files": {"a": {"bytes": 1}}}'])
+def test_damaged_manifest_is_named(manifest: Path, content: str) -> None:
+    manifest.write_text(content)
+    with pytest.raises(PoqError, match=rf"^{manifest}: .*Delete {manifest.parent} and run again"):
+        model_folder(manifest)
