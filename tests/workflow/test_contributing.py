@@ -22,10 +22,8 @@ BLOCK = re.compile(r"^`([^`\n]+)`:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.D
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##)", PAGE, re.MULTILINE | re.DOTALL))
 EXAMPLES = {title: BLOCK.findall(text) for title, text in SECTIONS.items() if "```" in text}
-FILES = {
-    path: text for blocks in EXAMPLES.values() for path, kind, text in blocks if kind == "python"
-}
-OWN_TESTS = sorted(path for path in FILES if path.startswith("tests/"))
+FILES = [path for blocks in EXAMPLES.values() for path, kind, _ in blocks if kind == "python"]
+OWN_TESTS = [path for path in FILES if path.startswith("tests/")]
 # Tests that find a kind by themselves, and what of them is of the new ones.
 SHARED_TESTS = [
     "tests/unit/test_docs.py",
@@ -39,11 +37,11 @@ OF_NEW = (
     "test_docs or test_environments or score_histogram or (winsorized_mean and not test_kernel) "
     "or (test_every_rule_update_and_attack and winsorized_mean-published)"
 )
-FIGURES = {
-    "quality_cost": "my-llama-fp32",
-    "dimension_audit": "known_numbers",
-    "attack_heatmap": "winsorized mean",
-    "score_histogram": "chrf-reference",
+SHOWN = {
+    "quality_cost": ["my-llama-fp32"],
+    "dimension_audit": ["known_numbers"],
+    "attack_heatmap": ["winsorized mean", "hedging"],
+    "score_histogram": ["chrf-reference"],
 }
 
 
@@ -69,8 +67,10 @@ def merge(values: dict[str, Any], entry: dict[str, Any]) -> None:
 def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the project with all examples in it; `config.yaml` is `my.yaml`."""
     project = copy_project(tmp_path_factory.mktemp("grown") / "project")
-    for name in ("tests", "docs"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("tests", "docs", ".mypy_cache"):  # the cache saves a check of the whole project
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, project / name, ignore=ignore)
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, project)
     values = yaml.safe_load((HERE / "modelless.yaml").read_text())
@@ -105,6 +105,7 @@ def test_each_is_one_file_one_entry_one_test() -> None:
         assert len(tests) == 1
         assert len(entries) == (title != "A figure")
         assert len(blocks) == len(modules) + len(tests) + len(entries)
+        assert SECTIONS[title].count("```") == 2 * len(blocks)
 
 
 def test_examples_are_in_the_style_of_the_project(grown: Path) -> None:
@@ -114,12 +115,12 @@ def test_examples_are_in_the_style_of_the_project(grown: Path) -> None:
 
 
 def test_their_tests_and_those_of_all_kinds_pass(grown: Path) -> None:
-    call(grown, "pytest", "-q", *OWN_TESTS)
-    call(grown, "pytest", "-q", *SHARED_TESTS, "-k", OF_NEW)
+    own = " or ".join(Path(path).stem for path in OWN_TESTS)
+    call(grown, "pytest", "-q", *OWN_TESTS, *SHARED_TESTS, "-k", f"{OF_NEW} or {own}")
 
 
 def test_the_run_has_them(grown: Path) -> None:
-    figures = [f"results/modelless/figures/{name}.svg" for name in FIGURES]
+    figures = [f"results/modelless/figures/{name}.svg" for name in SHOWN]
     done = run(grown, "--cores", "2", *figures, root=grown)
     assert done.returncode == 0, done.stdout
     results = grown / "results" / "modelless"
@@ -128,8 +129,7 @@ def test_the_run_has_them(grown: Path) -> None:
         return tables.read(name, results / f"{path}.parquet")
 
     answers = rows("outputs", "outputs/my-llama-fp32")
-    assert len(answers) == 12
-    assert answers["output_tokens"].min() > 0
+    assert len(answers.filter(pl.col("output_tokens") > 0)) == 12
     scores = rows("scores", "scores/chrf-reference")
     assert len(scores) == 2 * 12
     assert scores["score"].n_unique() > 3
@@ -139,5 +139,6 @@ def test_the_run_has_them(grown: Path) -> None:
     cells = rows("robustness", "simulation/robustness/beyond")
     assert set(cells["consensus"]) == {"mean", "winsorized_mean"}
     assert set(cells["attack"]) == {"boosting", "hedging"}
-    for name, shown in FIGURES.items():
-        assert shown in (results / f"figures/{name}.html").read_text(encoding="utf-8")
+    for name, shown in SHOWN.items():
+        numbers = (results / f"figures/{name}.html").read_text(encoding="utf-8")
+        assert [text for text in shown if text not in numbers] == []
