@@ -12,7 +12,7 @@ from poq import tables
 from tests.workflow.conftest import HERE, prepare, run
 
 pytestmark = pytest.mark.workflow
-UNMEASURED = ("quality", "reliability", "simulation/rounds")
+UNMEASURED = ("reference_quality", "reliability")
 SIMULATED = ("simulation/robustness/small", "simulation/break_even/small")
 
 
@@ -28,7 +28,8 @@ def sharded(folder: Path, count: int, profile: Path | None) -> dict[str, Path]:
     values = yaml.safe_load((folder / "config.yaml").read_text())
     name = "wordllama-l2-256"
     values["models"][name] = yaml.safe_load((HERE / "mini.yaml").read_text())["models"][name]
-    # Questions have up to four references, and two nodes answer each of twelve: 5 chunks.
+    # Questions have up to three references, and two nodes answer each of twelve: 5 chunks.
+    del values["evaluators"]["lexical-reference"]
     values["evaluators"]["static-reference"] = {
         "kind": "static_embedding",
         "model": name,
@@ -54,7 +55,7 @@ def sharded(folder: Path, count: int, profile: Path | None) -> dict[str, Path]:
     raw = [path for name, path in found.items() if name.startswith(".shards")]
     # What is split is deleted once it is merged, but raw values, which another scale needs.
     assert {tables.provenance(path)["table"] for path in raw} == {"raw_scores"}
-    assert len(raw) == 3 * count
+    assert len(raw) == 2 * count
     return {name: path for name, path in found.items() if path not in raw}
 
 

@@ -58,9 +58,8 @@ def table(name, **wildcards):
 
 def shard_of(name):
     """Return the path of one shard of a table, which its merge reads."""
-    whole = schema.TABLES[name].path.removesuffix(".parquet")
-    path = whole.replace("<", "{").replace(">", "}")
-    return results(f".shards/{path}/{{scatteritem}}.parquet")
+    whole = table(name).removeprefix(results("")).removesuffix(".parquet")
+    return results(f".shards/{whole}/{{scatteritem}}.parquet")
 
 
 def has(name):
