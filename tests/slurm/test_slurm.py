@@ -76,8 +76,8 @@ def submit(
     prepare(folder, config)
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes, sort_keys=False))
-    options = ["--snakefile", ROOT / "Snakefile", "--configfile", path]
-    profile = ["--workflow-profile", ROOT / "profiles" / "slurm"]
+    options = ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(path)]
+    profile = ["--workflow-profile", str(ROOT / "profiles" / "slurm")]
     environment = cluster.environment | {"HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": SECRET}
     with (folder / "snakemake.log").open("w") as log:
         process = subprocess.Popen(
