@@ -30,8 +30,8 @@ def amount(profile: dict[str, Any], rule: str, resource: str, attempt: int) -> i
     named = profile["set-resources"].get(rule, {})
     expression = str(named.get(resource, profile["default-resources"][resource]))
     asked = Resource.from_cli_expression(resource, expression, with_threads_arg=False)
-    arguments: dict[str, Any] = {"wildcards": None, "input": [], "rulename": rule, "async_run": None}
-    found = asked.evaluate(attempt=attempt, **arguments).value
+    arguments: dict[str, Any] = {"wildcards": None, "input": [], "rulename": rule}
+    found = asked.evaluate(attempt=attempt, async_run=None, **arguments).value
     assert isinstance(found, int)
     return found
 

@@ -32,7 +32,7 @@ def asked(folder: Path, *arguments: str) -> dict[str, int]:
     found = {}
     for job in re.split(r"^ *rule ", result.stdout, flags=re.MULTILINE):
         if gpus := re.search(r"resources: .*gpu=(\d)", job):
-            wildcard = re.search(r"wildcards: \w+=(\S+)", job)
+            wildcard = re.search(r"wildcards: \w+=([\w.-]+)", job)
             assert wildcard, job
             found[f"{job.partition(':')[0]} {wildcard[1]}"] = int(gpus[1])
     return found
