@@ -160,9 +160,10 @@ def _configure(folder: Path) -> None:
 def _start(cluster: Cluster) -> Iterator[subprocess.Popen[bytes]]:
     """Start the daemons one after the other."""
     folder = cluster.folder
-    files = ("key-file=munge.key", "socket=munge.socket", "pid-file=munge.pid")
-    files += ("log-file=munge.log", "seed-file=munge.seed")
-    options = [f"--{file.replace('=', f'={folder}/')}" for file in files]
+    files = ("key", "socket", "pid", "log", "seed")
+    options = [
+        f"--{name}{'' if name == 'socket' else '-file'}={folder}/munge.{name}" for name in files
+    ]
     yield _daemon(cluster, "munged", "--foreground", "--force", *options)
     _wait(cluster, "munged", lambda: (folder / "munge.socket").exists())
     yield _daemon(cluster, "slurmctld", "-D", "-i", "-f", f"{folder}/slurm.conf")

@@ -461,6 +461,20 @@ def test_what_this_run_trains_is_an_architecture_of_its_own(change: Change) -> N
     assert found["minilm-context"] == "bi_encoder"
 
 
+def test_what_loads_a_model_into_torch_uses_a_gpu(demo_config: dict[str, Any]) -> None:
+    loaded = config.load(demo_config, "config.yaml")
+    nodes = {name: config.uses_gpu(node) for name, node in loaded.inference_nodes.items()}
+    # int8 is PyTorch's on the CPU; lead runs no model.
+    assert not nodes.pop("smollm2-int8")
+    assert not nodes.pop("lead")
+    assert all(nodes.values())
+    evaluators = {name: config.uses_gpu(entry) for name, entry in loaded.evaluators.items()}
+    # The judge is served by llama.cpp, on the CPU.
+    assert not evaluators.pop("smollm2-judge")
+    assert not evaluators.pop("lexical-context")
+    assert all(evaluators.values())
+
+
 def test_dimensions_are_reference_based_by_their_evaluators(change: Change) -> None:
     mixed = {"kind": "evaluator_agreement", "evaluators": ["static-context", "static-reference"]}
     found = config.load(change("dimensions/mixed", mixed), "my.yaml").reference_based()
