@@ -51,6 +51,8 @@ TARGETS = [
     *(f"results/hostile/figures/{name}.svg" for name in FIGURES),
     *(f"results/hostile/{name}" for name in ("summary.txt", "config.html", "findings.html")),
 ]
+PRINTED = "\n\r"
+"""Lines, and bars of progress."""
 PAGES = len(FIGURES) + 4
 """Beside figures: configuration, findings, recommendations, summary."""
 TAGS = {
@@ -228,7 +230,7 @@ def test_pictures_hold_no_script(finished: Finished) -> None:
 
 
 def test_nothing_that_is_printed_moves_a_cursor(finished: Finished) -> None:
-    assert visible(finished.printed, "\n") == finished.printed
+    assert visible(finished.printed, PRINTED) == finished.printed
     for path in [finished.results / "summary.txt", *finished.results.glob("logs/**/*.log")]:
         text = path.read_text(encoding="utf-8")
         assert visible(text, "\n\t") == text, path
@@ -253,6 +255,7 @@ def forms(secret: str) -> set[bytes]:
     inside = {text[4:-4] for text in shifted}
     return {
         secret.encode(),
+        quote(secret).encode(),
         quote(secret, safe="").encode(),
         json.dumps(secret)[1:-1].encode(),
         *inside,
@@ -309,7 +312,7 @@ def test_hostile_prompts_are_put_to_nodes(tmp_path: Path) -> None:
         wanted = [f"results/modelless/outputs/{node}.parquet" for node in nodes]
         printed = snakemake(folder, "--cores", "2", *wanted)
         server.shutdown()
-    assert visible(printed, "\n") == printed
+    assert visible(printed, PRINTED) == printed
     outputs = tables.read("outputs", *(folder / path for path in wanted))
     counts = dict(outputs.group_by("model").len().iter_rows())
     assert counts == dict.fromkeys(nodes, len(hostile.TEXTS) + 1)
@@ -335,4 +338,4 @@ def test_what_a_log_calls_its_columns_is_told_visibly(tmp_path: Path) -> None:
     printed = result.stdout.decode()
     assert result.returncode == 1
     assert "found id, \\u001b]0;owned\\u0007\\u202e" in printed
-    assert visible(printed, "\n") == printed
+    assert visible(printed, PRINTED) == printed
