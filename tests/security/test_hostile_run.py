@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from poq import tables
+from poq import figures, tables
 from poq.evaluators import judge
 from poq.provenance import ROOT
 from poq.scoring import NOT_SAMPLED
@@ -41,19 +41,9 @@ SECRETS = {
     "HF_TOKEN": "hf_canaryToken5e90cc13ab",
 }
 FAULTS = {"429": 0.1, "500": 0.1, "drop": 0.05, "garbage": 0.1}
-FIGURES = (
-    "inference_rewards", "normalized_rewards", "quality_cost", "quality_per_second", "reward_gain",
-    "reward_grid", "reward_ordering", "size_quality_cost",
-    "attack_heatmap", "composite_ladder", "dimension_audit", "drop_in",
-)  # fmt: skip
-"""All that name inference nodes, and one of each further study."""
-TARGETS = [
-    *(f"results/hostile/figures/{name}.svg" for name in FIGURES),
-    *(f"results/hostile/{name}" for name in ("summary.txt", "config.html", "findings.html")),
-]
 PRINTED = "\n\r"
 """Lines, and bars of progress."""
-PAGES = len(FIGURES) + 4
+PAGES = len(figures.names()) + 4
 """Beside figures: configuration, findings, recommendations, summary."""
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "h1", "pre", "table", "thead", "tbody", "tr",
@@ -93,9 +83,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     hostile.write_logs(folder)
     with FaultServer(FAULTS, key=SECRETS["GRADER_KEY"]) as server:
         change(folder, lambda values: at(values, "remote-judge", server.base_url))
-        printed = snakemake(folder, "--cores", "2", *TARGETS)
+        printed = snakemake(folder, "--cores", "2")
         server.shutdown()
-    printed += snakemake(folder, "--cores", "1", "--report", "report.html", *TARGETS)
+    printed += snakemake(folder, "--cores", "1", "--report", "report.html")
     assert all(server.fates[fault] > 0 for fault in FAULTS)
     return Finished(folder, printed, server.given)
 
