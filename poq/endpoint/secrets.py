@@ -21,7 +21,7 @@ def hide(text: str, secret: str | None) -> str:
 
 def _forms(secret: str) -> list[str]:
     """Return the forms of a secret, longest first; in base64 at each of three places in a text."""
-    encoded = {quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    encoded = {quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
     for shift in range(3):
         shifted = b"\0" * shift + secret.encode()
         # Characters of base64 hold 6 bits: those that share none with what stands around.

@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
 
 from poq.metrics.rouge import METRICS, rouge
 
@@ -18,3 +19,9 @@ def test_f_measures_are_symmetric_and_in_the_unit_interval(a: str, b: str) -> No
 def test_the_best_reference_counts(output: str, a: str, b: str) -> None:
     both, first, second = rouge(output, [a, b]), rouge(output, [a]), rouge(output, [b])
     assert both == {metric: max(first[metric], second[metric]) for metric in METRICS}
+
+
+@given(TEXTS, st.lists(TEXTS, min_size=1, max_size=3))
+def test_values_are_those_of_the_library(output: str, references: list[str]) -> None:
+    scores = RougeScorer(list(METRICS), use_stemmer=True).score_multi(references, output)
+    assert rouge(output, references) == {metric: scores[metric].fmeasure for metric in METRICS}

@@ -40,3 +40,14 @@ def test_text_is_escaped_and_keeps_its_lines() -> None:
     page = html_text("a: 1\n  b: <script>", "Configuration")
     assert "<pre>a: 1\n  b: &lt;script&gt;</pre>" in page
     assert "<h1>Configuration</h1>" in page
+
+
+def test_what_cannot_be_seen_is_shown_as_an_escape() -> None:
+    name = "no\u202ede\x1b[2J\x00\n\u2028"
+    shown = "no\\u202ede\\u001b[2J\\u0000"
+    table = html_table(pl.DataFrame({name: [name]}), name)
+    assert table.count(shown + "\\u000a\\u2028") == 4  # tab, heading, column, cell
+    text = html_text(name, "Title")
+    assert f"<pre>{shown}\n\\u2028</pre>" in text
+    for page in (table, text):
+        assert page.replace("\n", "").isprintable()

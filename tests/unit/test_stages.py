@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from poq.errors import PoqError
+from poq.provenance import ROOT
 from poq.stages import stage
 
 
@@ -54,3 +57,32 @@ def test_a_full_disk_is_one_message_even_for_the_log(
         logging.getLogger("poq.test").info("half way")
         raise OSError(errno.ENOSPC, "No space left on device", "results/a")
     assert capsys.readouterr().err == "error: results/a: No space left on device\n"
+
+
+def test_what_a_message_quotes_moves_no_cursor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "x\x1b]0;owned\x07\u202e\ud800\nnext\tline"
+    shown = "x\\u001b]0;owned\\u0007\\u202e\\ud800\nnext\tline"
+    with pytest.raises(SystemExit), stage(tmp_path / "a.log"):
+        logging.getLogger("poq.test").warning("found %s", hostile)
+        raise PoqError(hostile)
+    assert capsys.readouterr().err == f"error: {shown}\n"
+    log = (tmp_path / "a.log").read_text(encoding="utf-8")
+    assert f"found {shown}" in log
+    assert f"error: {shown}" in log
+
+
+def test_neither_does_a_traceback(tmp_path: Path) -> None:
+    code = f"""
+from poq.stages import stage
+with stage({str(tmp_path / "a.log")!r}):
+    raise ValueError("x\\x1b[2J\\u202e")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False
+    )
+    assert result.returncode == 1
+    for text in (result.stderr.decode(), (tmp_path / "a.log").read_text()):
+        assert "Traceback" in text
+        assert "ValueError: x\\u001b[2J\\u202e" in text

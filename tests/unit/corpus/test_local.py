@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from poq.corpus.local import Settings, files, read
+from poq.corpus.local import Settings, files, read, read_json_lines
 from poq.corpus.rows import Rows, instances
 from poq.errors import PoqError
 
@@ -80,3 +80,20 @@ def test_real_rows_are_valid(root: Path, name: str, task: str, rows: int) -> Non
     if not path.is_file():
         pytest.skip(f"{path.name} is not at hand")
     assert len(instances(read_path(path), task)) == rows
+
+
+def test_a_lone_surrogate_becomes_a_character_that_can_be_stored(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        '{"text": "a\\ud83d", "\\udc00": ["\\ud83d\\ude00"], "n": NaN}\n'
+    )
+    (row,) = read_json_lines(tmp_path / "a.jsonl")
+    assert list(row) == ["text", "\ufffd", "n"]
+    assert row["text"] == "a\ufffd"
+    assert row["\ufffd"] == ["\U0001f600"]
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"n": ' + "9" * 5000 + "}", "\x00", "{'a': 1}"])
+def test_a_line_that_is_made_to_break_a_reader_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"a": 1}}\n{line}\n')
+    with pytest.raises(PoqError, match=r"a.jsonl, line 2: is not JSON"):
+        read_json_lines(tmp_path / "a.jsonl")

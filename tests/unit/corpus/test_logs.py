@@ -139,6 +139,21 @@ BAD: dict[str, tuple[Callable[[Rows], object], dict[str, int], str]] = {
         {"model not printable": 1, "prompt without an output of every model": 1},
         "row 4: the model's name is not printable or holds a '$'",
     ),
+    "model that breaks lines": (
+        lambda rows: rows[3].update(system="n\u2028m"),
+        {"model not printable": 1, "prompt without an output of every model": 1},
+        "row 4: the model's name is not printable or holds a '$'",
+    ),
+    "model that turns a line around": (
+        lambda rows: rows[3].update(system="n\u202em"),
+        {"model not printable": 1, "prompt without an output of every model": 1},
+        "row 4: the model's name is not printable or holds a '$'",
+    ),
+    "endless model": (
+        lambda rows: rows[3].update(system="n" * 201),
+        {"model too long": 1, "prompt without an output of every model": 1},
+        "row 4: the model's name has more than 200 characters",
+    ),
     "no output": (
         lambda rows: rows[5].update(text=None),
         {"output missing": 1, "prompt without an output of every model": 1},

