@@ -1,5 +1,6 @@
 # make run    set up, run the whole pipeline, make the report, print the summary
 # make test   set up, run linters and tests
+# make resume goes on after a failure; make verify checks a finished run; make drill breaks one
 # Settings: CORES=2, CONFIG=config/config.yaml, PYTHON=python3
 
 PYTHON ?= python3

@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -129,30 +130,38 @@ def base_run(place: Path) -> tuple[Scratch, Judge]:
         RuntimeError: the run did not end well.
     """
     folder = place / "base"
-    models = ROOT / "cache" / "models"
-    if (folder / "config.yaml").exists():
-        values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        port = int(values["evaluators"]["judge"]["endpoint"]["base_url"].split(":")[2][:-3])
-    else:
-        port = free_port()
+    if not (folder / "config.yaml").exists():
         values = yaml.safe_load((ROOT / "drill" / "config.yaml").read_text(encoding="utf-8"))
-        values["evaluators"]["judge"]["endpoint"]["base_url"] = f"http://127.0.0.1:{port}/v1"
-        (folder / "cache").mkdir(parents=True)
-        models.mkdir(parents=True, exist_ok=True)
-        (folder / "cache" / "models").symlink_to(models.resolve())
+        address = f"http://127.0.0.1:{free_port()}/v1"
+        values["evaluators"]["judge"]["endpoint"]["base_url"] = address
+        folder.mkdir(parents=True)
         text = yaml.safe_dump(values, sort_keys=False)
         (folder / "config.yaml").write_text(text, encoding="utf-8")
-    source = config.load_file(folder / "config.yaml").models[JUDGE_MODEL].model_dump(mode="json")
-    manifest = manifest_path(models, JUDGE_MODEL, source)
-    if not manifest.exists():
-        fetch_model(source, manifest)
-    judge = Judge(manifest.parent, port)
+    cfg = config.load_file(folder / "config.yaml")
+    models = folder / cfg.model_cache
+    models.mkdir(parents=True, exist_ok=True)
+    # The static embedding is small: every copy has its own, to spoil it. The rest is shared.
+    shared = {n: cached(n, s.model_dump(mode="json")) for n, s in cfg.models.items() if n != STATIC}
+    for manifest in shared.values():
+        if not (models / manifest.parent.name).exists():
+            (models / manifest.parent.name).symlink_to(manifest.parent)
+    entry = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    address = entry["evaluators"]["judge"]["endpoint"]["base_url"]
+    judge = Judge(shared[JUDGE_MODEL].parent, int(urlsplit(address).port or 0))
     judge(True)
     base = Scratch(folder)
     if (ended := base.run(cores=os.cpu_count() or 1)).status:
         judge(False)
         raise RuntimeError(f"the base run failed:\n{ended.text}")
     return base, judge
+
+
+def cached(name: str, source: dict[str, Any]) -> Path:
+    """Return the manifest of a model in the cache that all runs share, fetched if it is not."""
+    manifest = manifest_path(ROOT / "cache" / "models", name, source)
+    if not manifest.exists():
+        fetch_model(source, manifest)
+    return manifest.resolve()
 
 
 def drill(base: Scratch, chosen: Sequence[Case], place: Path) -> list[Row]:

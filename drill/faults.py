@@ -160,18 +160,8 @@ def flipped(content: bytes) -> bytes:
 
 
 def own_model(scratch: Scratch, name: str) -> Path:
-    """Return the folder of a cached model that the scratch copy may spoil: the cache is shared."""
-    shared = scratch.folder / "cache" / "models"
-    if shared.is_symlink():
-        source = shared.resolve()
-        shared.unlink()
-        shared.mkdir()
-        for folder in source.iterdir():
-            if folder.name.startswith(f"{name}-"):
-                shutil.copytree(folder, shared / folder.name)
-            elif folder.is_dir() and not folder.name.endswith(".partial"):
-                (shared / folder.name).symlink_to(folder)
-    (folder,) = (path for path in shared.iterdir() if not path.is_symlink())
+    """Return the folder of a model that the scratch copy has for itself, and may spoil."""
+    (folder,) = (scratch.folder / "cache" / "models").glob(f"{name}-*/")
     return folder
 
 
@@ -254,7 +244,7 @@ def _here(scratch: Scratch, command: str) -> str:
     """Return a command that verify prints, with this drill's Snakefile and folder."""
     program = re.escape(command.partition("; ")[2].partition(" ")[0])
     whole = " ".join(scratch.command()[:3])
-    options = " ".join(scratch.command()[3:7])
+    options = " ".join(scratch.command()[3:9])
     return re.sub(rf"{program} (-c2 \S+) ", rf"{whole} \1 {options} ", command, count=1)
 
 

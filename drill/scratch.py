@@ -104,7 +104,7 @@ class Scratch:
         lines = done.text[done.text.index("output_file\t") :].splitlines()
         found: dict[str, Job] = {}
         for row in csv.DictReader(lines, delimiter="\t"):
-            if row.get("plan"):
+            if row.get("plan") and row["log-file(s)"] != "-":
                 job = Job(row["rule"], row["log-file(s)"], [])
                 found.setdefault(job.log, job).outputs.append(row["output_file"])
         return list(found.values())

@@ -102,7 +102,7 @@ def dequantize(gguf: Path) -> None:
             quantization_config=GgufConfig(dequantize=True),
             **place,
         )
-    with tempfile.TemporaryDirectory(dir=gguf.parent.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=gguf.parent, prefix=".") as scratch:
         tokenizer.save_pretrained(scratch)
         model.save_pretrained(scratch)
         # Weights last: a folder that has them has all the rest.

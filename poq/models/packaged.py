@@ -65,7 +65,8 @@ def collect(settings: Settings, folder: Path) -> str:
     Raises:
         PoqError: a package cannot be had, a file is not in it, or a checksum is wrong.
     """
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch, ExitStack() as opened:
+    # In the folder, so that a fetch that follows a kill clears it away.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch, ExitStack() as opened:
         wheels = _download(settings.packages, Path(scratch))
         archives = [opened.enter_context(ZipFile(path)) for path in wheels]
         where = {name: archive for archive in archives for name in archive.namelist()}

