@@ -104,7 +104,7 @@ def write_logs(folder: Path) -> None:
         writer.writeheader()
         for row in answers:
             # UTF-8, and so CSV, has no lone surrogates.
-            writer.writerow({key: _utf8(value) for key, value in row.items()})
+            writer.writerow({key: utf8(value) for key, value in row.items()})
     lines = map(json.dumps, rows("summarization"))
     (folder / "summaries.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
@@ -120,5 +120,6 @@ def write_corpus(folder: Path) -> None:
     (folder / "questions.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
 
-def _utf8(text: str) -> str:
+def utf8(text: str) -> str:
+    """Return a text as a CSV file holds it, with a question mark for a lone surrogate."""
     return text.encode("utf-8", "replace").decode()

@@ -81,6 +81,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Return the run, with its report."""
     folder = prepare(tmp_path_factory.mktemp("hostile"), "../security/hostile.yaml")
     hostile.write_logs(folder)
+    (folder / "short.txt").write_text("Grade from 0 to 10 how well $output answers $target.")
     with FaultServer(FAULTS, key=SECRETS["GRADER_KEY"]) as server:
         change(folder, lambda values: at(values, "remote-judge", server.base_url))
         printed = snakemake(folder, "--cores", "2")
@@ -106,9 +107,8 @@ def test_logged_texts_are_data_in_every_format(finished: Finished) -> None:
     expected = {}
     for task in ("qa", "summarization"):
         for row in hostile.rows(task):
-            text = row["output"].encode("utf-8", "replace").decode() if task == "qa" else None
-            key = f"{task}:{storable(row['id'])}", row["model"]
-            expected[key] = (text or storable(row["output"])).strip()
+            kept = hostile.utf8 if task == "qa" else storable
+            expected[f"{task}:{kept(row['id'])}", row["model"]] = kept(row["output"]).strip()
     expected = {key: text for key, text in expected.items() if key[1] in MODELS}
     assert found == expected
     assert max(map(len, found.values())) >= hostile.MEGABYTE
@@ -159,6 +159,7 @@ class Page(HTMLParser):
         self.attributes: dict[str, str | None] = {}
         self.text = ""
         self.scripts: list[str] = []
+        self.named: dict[str | None, int] = {}
         self.feed(text)
         self.close()
 
@@ -166,6 +167,7 @@ class Page(HTMLParser):
         self.tags.append(tag)
         self.attributes |= dict(attrs)
         if tag == "script":
+            self.named[dict(attrs).get("id")] = len(self.scripts)
             self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
@@ -197,7 +199,7 @@ def test_the_report_holds_nothing_but_data(finished: Finished) -> None:
     assert not [tag for tag in report.tags if tag in ("img", "iframe", "object", "svg")]
     assert MARK not in report.text
     assert not [value for value in report.attributes.values() if value and MARK in value]
-    (results,) = (script for script in report.scripts if "var results = " in script)
+    results = report.scripts[report.named["results"]]
     values = json.loads(results.partition("var results = ")[2].strip().rstrip(";"))
     pages = 0
     for path, value in values.items():
