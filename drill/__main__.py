@@ -169,8 +169,13 @@ def drill(base: Scratch, chosen: Sequence[Case], place: Path) -> list[Row]:
     jobs = base.jobs()
 
     def row(case: Case) -> Row:
+        started = time.monotonic()
         with tempfile.TemporaryDirectory(dir=place) as folder:
-            return attempt(base.copy(Path(folder) / "copy"), base, case, jobs)
+            found = attempt(base.copy(Path(folder) / "copy"), base, case, jobs)
+        seconds = f"{time.monotonic() - started:.0f} s"
+        result = f"FAILED: {found.bad}" if found.bad else found.sees
+        print(f"{case.fault}, {case.stage.name}, {seconds}: {result}", file=sys.stderr)
+        return found
 
     # Whoever stops the judge must be alone.
     alone = [case for case in chosen if case.fault == "unreachable judge"]
@@ -193,8 +198,6 @@ def attempt(scratch: Scratch, base: Scratch, case: Case, jobs: list[Job]) -> Row
         bad = f"the command failed:\n{outcome.ended.text}"
     if outcome.sees.startswith(("no line", "nothing", "a traceback", "make verify does not")):
         bad = outcome.sees
-    if bad:
-        print(f"FAILED {case.fault}, {case.stage.name}: {bad}", file=sys.stderr)
     sees = outcome.sees.replace(f"{scratch.folder}/", "").replace(str(ROOT), ".")
     return Row(
         case, sees, outcome.command, ", ".join(lost) or "nothing", outcome.again or "nothing", bad
