@@ -113,7 +113,7 @@ def test_node_completes_with_tokens_and_reason(gguf_folder: Path, tmp_path: Path
     assert node.fresh.complete([question()]) == [first]
     with pytest.raises(PoqError, match=r"prompt qa:1: the input has \d+ tokens; expected at most"):
         node.complete([question("Paris is the capital. " * 40)])
-    with pytest.raises(PoqError, match=r"prompt qa:1: the request is longer than the model's context"):
+    with pytest.raises(PoqError, match="the request is longer than the model's context"):
         node.complete([question("Paris is the capital. " * 900)])
 
 
