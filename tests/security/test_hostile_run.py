@@ -41,6 +41,9 @@ SECRETS = {
     "HF_TOKEN": "hf_canaryToken5e90cc13ab",
 }
 FAULTS = {"429": 0.1, "500": 0.1, "drop": 0.05, "garbage": 0.1}
+RUBRIC = """$target
+$output
+How good is the second text for the first, from 0 to 10? Reply in JSON: {"score": number}"""
 PRINTED = "\n\r"
 """Lines, and bars of progress."""
 PAGES = len(figures.names()) + 4
@@ -81,7 +84,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Return the run, with its report."""
     folder = prepare(tmp_path_factory.mktemp("hostile"), "../security/hostile.yaml")
     hostile.write_logs(folder)
-    (folder / "short.txt").write_text("Grade from 0 to 10 how well $output answers $target.")
+    (folder / "short.txt").write_text(RUBRIC)
     with FaultServer(FAULTS, key=SECRETS["GRADER_KEY"]) as server:
         change(folder, lambda values: at(values, "remote-judge", server.base_url))
         printed = snakemake(folder, "--cores", "2")
@@ -128,6 +131,7 @@ def test_every_output_has_a_score_or_a_reason(finished: Finished) -> None:
     assert reasons <= {
         NOT_SAMPLED,
         "the request is longer than the model's context",
+        "the answer is no JSON, in 1 attempts",
         "the answer is no JSON, in 3 attempts",
     }
     for evaluator in ("static-reference", "lexical-evidence"):
