@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -198,10 +199,16 @@ def attempt(scratch: Scratch, base: Scratch, case: Case, jobs: list[Job]) -> Row
         bad = f"the command failed:\n{outcome.ended.text}"
     if outcome.sees.startswith(("no line", "nothing", "a traceback", "make verify does not")):
         bad = outcome.sees
-    sees = outcome.sees.replace(f"{scratch.folder}/", "").replace(str(ROOT), ".")
+    sees = _lasting(outcome.sees.replace(f"{scratch.folder}/", "").replace(str(ROOT), "."))
     return Row(
         case, sees, outcome.command, ", ".join(lost) or "nothing", outcome.again or "nothing", bad
     )
+
+
+def _lasting(text: str) -> str:
+    """Return a message without what differs each time: a script's temporary name, a free port."""
+    text = re.sub(r"\S+ \.snakemake/scripts/tmp\w+?\.(?=\w+\.py)", "python ", text)
+    return re.sub(r"(?<=127\.0\.0\.1:)\d+", "port", text)
 
 
 def page(rows: Sequence[Row]) -> str:
