@@ -114,7 +114,7 @@ def test_node_completes_with_tokens_and_reason(gguf_folder: Path, tmp_path: Path
     with pytest.raises(PoqError, match=r"prompt qa:1: the input has \d+ tokens; expected at most"):
         node.complete([question("Paris is the capital. " * 40)])
     with pytest.raises(
-        PoqError, match=r"q4 at loopback: HTTP 400: .*exceeds the available context"
+        PoqError, match=r"q4 at loopback, prompt qa:1: the request is longer than the model"
     ):
         node.complete([question("Paris is the capital. " * 900)])
 
