@@ -322,6 +322,7 @@ def test_hostile_prompts_are_put_to_nodes(tmp_path: Path) -> None:
 def test_what_a_log_calls_its_columns_is_told_visibly(tmp_path: Path) -> None:
     """An error before the first job quotes the file."""
     folder = prepare(tmp_path, "../security/hostile.yaml")
+    (folder / "short.txt").write_text(RUBRIC)
     (folder / "answers.csv").write_text("id,\x1b]0;owned\x07\u202e\n1,2\n", encoding="utf-8")
     (folder / "summaries.jsonl").write_text("{}\n")
     result = subprocess.run(
