@@ -189,8 +189,8 @@ def test_same_bytes_on_one_core_and_on_two(mini: Path, tmp_path: Path) -> None:
     assert run(other, "--cores", "1", *targets).returncode == 0
     shutil.copytree(mini / measured, other / measured, copy_function=shutil.copyfile)
     first = parquet_files(mini)
-    tables = [f"results/mini/{name}" for name in first if not name.startswith(".")]
-    rest = run(other, "--cores", "1", "--rerun-triggers", "mtime", "--", *tables)
+    names = [f"results/mini/{name}" for name in first if not name.startswith(".")]
+    rest = run(other, "--cores", "1", "--rerun-triggers", "mtime", "--", *names)
     assert rest.returncode == 0, rest.stdout
     assert "rule profile_" not in rest.stdout
     second = parquet_files(other)
