@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow.parquet as pq
+
 from drill.scratch import Ended, Job, Scratch, kill
 
 RESUME = "`make resume`"
@@ -71,8 +73,14 @@ def truncate_table(scratch: Scratch, reader: Stage, jobs: list[Job], table: str)
 
 
 def flip_byte(scratch: Scratch, reader: Stage, jobs: list[Job], table: str) -> Outcome:
-    """Flip the bits of one byte of a table that the reader's job reads."""
-    return _damaged(scratch, reader, jobs, table, flipped((scratch.results / table).read_bytes()))
+    """Flip the bits of one byte of a table that the reader's job reads: of its first column."""
+    path = scratch.results / table
+    column = pq.read_metadata(path).row_group(0).column(0)
+    start = column.data_page_offset
+    if column.has_dictionary_page:
+        start = min(start, column.dictionary_page_offset)
+    place = start + column.total_compressed_size - 1  # headers of pages have no checksum
+    return _damaged(scratch, reader, jobs, table, flipped(path.read_bytes(), place))
 
 
 def flip_unread(scratch: Scratch, stage: Stage, jobs: list[Job], file: str) -> Outcome:
@@ -153,9 +161,9 @@ def unreachable_judge(
     return _resumed(scratch, job, sees)
 
 
-def flipped(content: bytes) -> bytes:
-    """Return a file's bytes with all bits of the one in the middle of its first half turned."""
-    place = len(content) // 4
+def flipped(content: bytes, place: int | None = None) -> bytes:
+    """Return a file's bytes with all bits of one turned, that in the middle of its first half."""
+    place = len(content) // 4 if place is None else place
     return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
 
 
@@ -199,7 +207,7 @@ def _damaged(
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     job = reader.job(jobs)
     scratch.forget(job)
-    sees = _told(scratch.run(*job.outputs), table)
+    sees = _told(scratch.run(*job.outputs), f"{table}: ")
     if f"{table}: " not in scratch.verify().text:
         sees = f"make verify does not name {table}"
     path.unlink()
