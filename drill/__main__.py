@@ -93,7 +93,8 @@ def cases(judge: Callable[[bool], None]) -> list[Case]:
         Case("flipped byte, `make verify`", SCORE,
              partial(faults.flip_unread, file="outputs/lead.parquet")),
         Case("flipped byte in cached weights", SCORE, partial(faults.flip_weights, file=weights)),
-        Case("wrong pinned checksum", FETCH, partial(faults.wrong_checksum, pinned=PINNED)),
+        Case("wrong pinned checksum", FETCH,
+             partial(faults.wrong_checksum, pinned=PINNED, reader=SCORE)),
         Case("read-only results", SIMULATE, faults.read_only),
         Case("unreachable judge", JUDGE, partial(faults.unreachable_judge, judge=judge)),
     ]  # fmt: skip

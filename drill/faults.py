@@ -109,11 +109,13 @@ def flip_weights(scratch: Scratch, stage: Stage, jobs: list[Job], file: str) -> 
     return _resumed(scratch, job, sees, FOLDER, first=1)
 
 
-def wrong_checksum(scratch: Scratch, stage: Stage, jobs: list[Job], pinned: str) -> Outcome:
-    """Pin another checksum than that of the file that is fetched."""
+def wrong_checksum(
+    scratch: Scratch, stage: Stage, jobs: list[Job], pinned: str, reader: Stage
+) -> Outcome:
+    """Pin another checksum than that of a file; the model is fetched for the reader's job."""
     text = scratch.config.read_text(encoding="utf-8")
     scratch.config.write_text(text.replace(pinned, "0" * 64), encoding="utf-8")
-    job = stage.job(jobs)
+    job = reader.job(jobs)
     scratch.forget(job)
     sees = _told(scratch.run(*job.outputs), "sha256 is")
     scratch.config.write_text(text, encoding="utf-8")
@@ -222,10 +224,10 @@ def _resumed(
     again = _jobs(ended, first)
     log = scratch.folder / job.log
     text = log.read_text(encoding="utf-8") if log.exists() else ""
-    if kept := re.search(r"(\d+ of \d+ \w+) taken over", text):
-        again += f"; {kept[1]} taken over"
-    elif answered := re.findall(r"\d+ of (\d+), (\d+) cached", text):
+    if answered := re.findall(r"\d+ of (\d+), (\d+) cached", text):
         again += f"; {answered[-1][1]} of {answered[-1][0]} answers taken over"
+    elif kept := re.search(r"(\d+ of \d+ \w+) taken over", text):
+        again += f"; {kept[1]} taken over"
     return Outcome(sees, command, ended, again)
 
 
