@@ -114,7 +114,7 @@ def wrong_checksum(
 ) -> Outcome:
     """Pin another checksum than that of a file; the model is fetched for the reader's job."""
     text = scratch.config.read_text(encoding="utf-8")
-    scratch.config.write_text(text.replace(pinned, "0" * 64), encoding="utf-8")
+    scratch.config.write_text(text.replace(pinned, "f" * 64), encoding="utf-8")
     job = reader.job(jobs)
     scratch.forget(job)
     sees = _told(scratch.run(*job.outputs), "sha256 is")
