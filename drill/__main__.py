@@ -207,8 +207,9 @@ def attempt(scratch: Scratch, base: Scratch, case: Case, jobs: list[Job]) -> Row
 
 
 def _lasting(text: str) -> str:
-    """Return a message without what differs each time: a script's temporary name, a free port."""
+    """Return a message without what differs each time: temporary names, a free port."""
     text = re.sub(r"\S+ \.snakemake/scripts/tmp\w+?\.(?=\w+\.py)", "python ", text)
+    text = re.sub(r"/\S*pip-unpack-\w+/", "", text)
     return re.sub(r"(?<=127\.0\.0\.1:)\d+", "port", text)
 
 
