@@ -25,10 +25,8 @@ def problems(entries: Mapping[str, tuple[str, Any]]) -> list[str]:
         try:
             problem = kind.access_problem(settings) if hasattr(kind, "access_problem") else None
         except PoqError as error:
-            return [
-                *lines,
-                visible(f"{key}: {error}", "\n"),
-            ]  # the others would only wait for the same
+            # The others would only wait for the same.
+            return [*lines, visible(f"{key}: {error}", "\n")]
         if problem:
             lines.append(visible(f"{key}: {problem}", "\n"))
     return lines
