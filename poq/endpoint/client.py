@@ -122,9 +122,12 @@ class Client:
         found: dict[str, T | Unusable] = {}
         cached = 0
         self._stopped.clear()
+        # Drawn on the line of the caller's own bar: a second line takes moving the cursor, and so
+        # writes over what other jobs print.
+        name = self.settings.model_name
         with (
             tqdm(
-                total=len(keyed), desc=self.settings.model_name, disable=not show, leave=None
+                total=len(keyed), desc=name, disable=not show, position=0, leave=False
             ) as progress,
             ThreadPoolExecutor(1 if self.settings.serve else self.settings.concurrency) as pool,
         ):

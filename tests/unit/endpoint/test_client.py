@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from tqdm import tqdm
 
 from poq.endpoint import client as module
 from poq.endpoint.client import Answer, Client, Unusable
@@ -21,6 +22,7 @@ from poq.endpoint.settings import EndpointSettings
 from poq.endpoint.transport import LONGEST_ANSWER
 from poq.errors import PoqError
 from poq.evaluators.judge import read_grade
+from poq.visible import visible
 from tests.unit.endpoint.fault_server import INPUT_TOKENS, OUTPUT_TOKENS, FaultServer, grade
 
 SECRET = "sk-very-secret-7f3a9"  # noqa: S105
@@ -57,6 +59,19 @@ def test_answers_keep_their_order_and_equal_requests_are_sent_once(connect: Conn
     found = connect(server).ask([body(text) for text in texts], read_grade)
     assert found == [grade(text) for text in texts] == [1, 3, 2, 3]
     assert len(server.billed) == 3
+
+
+def test_progress_within_progress_moves_no_cursor(
+    connect: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Jobs share a terminal: a cursor that one moves up is in the lines of another."""
+    with tqdm(total=1, desc="judge") as progress:
+        connect(FaultServer({})).ask([body("a"), body("b")], read_grade)
+        progress.update()
+    shown = capsys.readouterr().err
+    assert "m:   0%" in shown
+    assert shown.splitlines()[-1].startswith("judge: 100%")
+    assert visible(shown, "\n\r") == shown
 
 
 def test_a_rerun_asks_nothing_and_spends_nothing(connect: Connect) -> None:
