@@ -1,18 +1,24 @@
-"""Where the work runs: device, threads, memory, and their description."""
+"""Where the work runs: device, threads, memory, and their description.
+
+Torch is loaded by models alone: it takes seconds and a quarter of a gibibyte, which a free rider
+or a lexical evaluator would be charged for.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 import resource
+import sys
 from pathlib import Path
+from typing import Any
 
 
 def use_threads(threads: int, *, alone: bool = False) -> None:
     """Give the libraries of this process a fixed number of threads.
 
-    Call it before torch is imported. Threads that wait for each other sleep: on shared cores,
-    threads that spin slow each other down up to ten times.
+    Call it before any of them is loaded: they read it from the environment. Threads that wait for
+    each other sleep: on shared cores, threads that spin slow each other down up to ten times.
 
     Args:
         threads: number of threads.
@@ -24,9 +30,8 @@ def use_threads(threads: int, *, alone: bool = False) -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    import torch
-
-    torch.set_num_threads(threads)
+    if torch := _torch():
+        torch.set_num_threads(threads)
 
 
 def threads() -> int:
@@ -41,12 +46,16 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def on_cuda() -> bool:
+    """Tell whether this process computes on CUDA: it has loaded torch, and there is a device."""
+    torch = _torch()
+    return torch is not None and bool(torch.cuda.is_available())
+
+
 def synchronize() -> None:
     """Wait until the device has done all work, so that a clock can be read."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    if on_cuda():
+        _torch().cuda.synchronize()
 
 
 def peak_memory() -> float:
@@ -54,19 +63,20 @@ def peak_memory() -> float:
 
     What it has allocated on CUDA; its resident set if it has allocated nothing there.
     """
-    import torch
-
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return float(torch.cuda.max_memory_allocated() / 2**20)
+    if on_cuda() and (allocated := _torch().cuda.max_memory_allocated()):
+        return float(allocated / 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def describe(threads: int) -> str:
-    """Return processor, threads and accelerator in one line."""
-    import torch
-
-    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "no accelerator"
+    """Return processor, threads and the accelerator that this process computes on in one line."""
+    cuda = _torch().cuda.get_device_name() if on_cuda() else "no accelerator"
     return f"{_processor()}, {threads} thread(s), {cuda}"
+
+
+def _torch() -> Any:
+    """Return torch if something has loaded it, else None."""
+    return sys.modules.get("torch")
 
 
 def _processor() -> str:

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from poq import kinds
+from poq import hardware, kinds
 from poq.checkpoint import Checkpoint
 from poq.errors import PoqError
 from poq.evaluators.base import AnyScorer, EvaluatorSettings, Target, Verdicts
@@ -102,16 +102,16 @@ def sampled_prompts(prompts: pl.DataFrame, sample: int | None, seed: int) -> lis
 
 
 def load_evaluator(
-    values: Mapping[str, Any], folder: Path | None, device: str
+    values: Mapping[str, Any], folder: Path | None
 ) -> tuple[EvaluatorSettings, AnyScorer]:
-    """Return an evaluator's typed settings and the loaded scorer.
+    """Return an evaluator's typed settings and the loaded scorer, its model on CUDA if it is there.
 
     Args:
         values: its settings, with their ``kind``; ``scale``, on which no raw value depends, may be
             left out.
         folder: folder of its model; None for a kind without one.
-        device: "cpu" or "cuda".
     """
+    device = hardware.device() if folder else "cpu"
     settings: EvaluatorSettings = kinds.settings("poq.evaluators", {"scale": ANY_SCALE, **values})
     scorer: AnyScorer = kinds.load("poq.evaluators", values["kind"]).load(settings, folder, device)
     return settings, scorer

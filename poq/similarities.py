@@ -23,7 +23,7 @@ AT_ONCE = 10_000
 
 
 def similarities(
-    values: Mapping[str, Any], folder: Path | None, outputs: pl.DataFrame, device: str
+    values: Mapping[str, Any], folder: Path | None, outputs: pl.DataFrame
 ) -> pl.DataFrame:
     """Return the similarity of every two outputs of one prompt (table ``similarities``).
 
@@ -37,12 +37,11 @@ def similarities(
             otherwise, and its sample of prompts, do not matter here.
         folder: folder of its model; None for a kind without one.
         outputs: table ``outputs`` of all nodes.
-        device: "cpu" or "cuda".
 
     Raises:
         PoqError: the scale is fitted: it would be one of other values than similarities.
     """
-    settings, scorer = load_evaluator(values, folder, device)
+    settings, scorer = load_evaluator(values, folder)
     if not isinstance(settings.scale, FixedScale):
         raise PoqError("similarities: found an evaluator with a fitted scale; expected a fixed one")
     low, width = settings.scale.low, settings.scale.high - settings.scale.low

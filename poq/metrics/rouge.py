@@ -3,28 +3,37 @@
 With Porter stemming, as is usual for CNN/DailyMail. ROUGE-L is the sentence-level variant: the
 longest common subsequence over the whole text. Its length is found here, with the same result:
 ``rouge-score`` keeps the whole table of it, which two texts of a megabyte fill any memory with.
+
+The package is loaded with the first text: it takes seconds, and the names of what is measured
+here are read whenever the workflow is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from rouge_score import scoring
-from rouge_score.rouge_scorer import RougeScorer
-from rouge_score.tokenizers import DefaultTokenizer
+
+if TYPE_CHECKING:
+    from rouge_score.rouge_scorer import RougeScorer
+    from rouge_score.tokenizers import DefaultTokenizer
 
 METRICS = ("rouge1", "rouge2", "rougeL")
 
 
 @cache
 def _tokenizer() -> DefaultTokenizer:
+    from rouge_score.tokenizers import DefaultTokenizer
+
     return DefaultTokenizer(use_stemmer=True)
 
 
 @cache
 def _scorer() -> RougeScorer:
+    from rouge_score.rouge_scorer import RougeScorer
+
     return RougeScorer(["rouge1", "rouge2"], tokenizer=_tokenizer())
 
 
@@ -50,6 +59,8 @@ def rouge(output: str, references: Sequence[str]) -> dict[str, float]:
 def _rouge_l(output: list[str], reference: list[str]) -> float:
     if not output or not reference:
         return 0.0
+    from rouge_score import scoring
+
     common = common_subsequence(output, reference)
     return float(scoring.fmeasure(common / len(output), common / len(reference)))
 

@@ -81,7 +81,7 @@ def profile_tasks(
         rows += [_measure(of_task[i]) for i in islice(order, requests)]
     for call in calls:
         if call.batch > 1:
-            if hardware.device() == "cuda":
+            if hardware.on_cuda():
                 call.run()  # the first call of a size also allocates its memory
             rows.append(_measure(call))
     return pl.DataFrame(rows, schema_overrides={"output_tokens": pl.Int64}).with_columns(

@@ -111,7 +111,7 @@ def test_scoring(
     )  # fmt: skip
     scale = {"method": "fitted"} if sample is None else {"method": "fixed", "low": 0, "high": 1}
     values = {"kind": "lexical", "compares_with": "reference", "sample": sample, "scale": scale}
-    loaded, _ = load_evaluator(values, None, "cpu")
+    loaded, _ = load_evaluator(values, None)
 
     def make(shard: Shard) -> pl.DataFrame:
         with TemporaryDirectory() as folder:

@@ -36,7 +36,7 @@ def score(
     shard: Shard = WHOLE,
 ) -> pl.DataFrame:
     """Return raw values as they are read from a table."""
-    settings, loaded = load_evaluator(values, None, "cpu")
+    settings, loaded = load_evaluator(values, None)
     raw = score_outputs(
         "lex",
         scorer or loaded,

@@ -30,7 +30,7 @@ def outputs(frame: Frames, texts: dict[tuple[str, str], str]) -> pl.DataFrame:
 def compare(
     frame: Frames, texts: dict[tuple[str, str], str], folder: Path | None = None, **values: Any
 ) -> pl.DataFrame:
-    return similarities({**LEXICAL, **values}, folder, outputs(frame, texts), "cpu")
+    return similarities({**LEXICAL, **values}, folder, outputs(frame, texts))
 
 
 def test_every_pair_once_by_both_directions(frame: Frames) -> None:

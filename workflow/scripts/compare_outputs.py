@@ -12,6 +12,5 @@ with stage(snakemake.log[0]):
         settings["evaluator"],
         model_folder(files.model[0]) if files.model else None,
         tables.read("outputs", *files.outputs),
-        hardware.device(),
     )
     tables.write(found, "similarities", snakemake.output[0], provenance.stamp(snakemake.params))

@@ -12,7 +12,7 @@ with stage(snakemake.log[0]):
     settings, files, seed = snakemake.params.settings, snakemake.input, snakemake.params.seed
     hardware.use_threads(settings["costs"]["threads"], alone=True)
     folder = model_folder(files.model[0]) if files.model else None
-    evaluator, scorer = load_evaluator(settings["evaluator"], folder, hardware.device())
+    evaluator, scorer = load_evaluator(settings["evaluator"], folder)
     prompts = reported_prompts(tables.read("prompts", files.prompts))
     outputs = tables.read("outputs", *files.outputs).join(prompts, on="prompt_id", how="semi")
     profile = profile_tasks(

@@ -15,7 +15,7 @@ with stage(snakemake.log[0]):
     stamp = provenance.stamp(snakemake.params)
     contents = [Path(path).read_text(encoding="utf-8") for path in [*files.files, *files.model]]
     folder = model_folder(files.model[0]) if files.model else None
-    settings, scorer = load_evaluator(given["evaluator"], folder, hardware.device())
+    settings, scorer = load_evaluator(given["evaluator"], folder)
     raw = score_outputs(
         snakemake.wildcards.evaluator,
         scorer,

@@ -30,7 +30,7 @@ from poq.scoring import load_evaluator, score_outputs
 
 values, folder = json.loads(sys.argv[1]), sys.argv[2]
 prompts, outputs = (pl.read_parquet(f"{folder}/{n}.parquet") for n in ("prompts", "outputs"))
-settings, judge = load_evaluator(values, None, "cpu")
+settings, judge = load_evaluator(values, None)
 pieces = Checkpoint(f"{folder}/pieces", {})
 scores = score_outputs(
     "judge", judge, settings, prompts, outputs, seed=1, chunk=1000, checkpoint=pieces
