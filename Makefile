@@ -49,7 +49,7 @@ lint: $(READY)
 
 # A module of tests is run by one worker: its tests share what they set up.
 unit: $(READY)
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope $(ARGS)
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # Needs root on Debian: a Slurm of one node, started and ended by the tests.
 test-slurm: $(READY)

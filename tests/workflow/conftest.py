@@ -51,15 +51,6 @@ def prepare(folder: Path, config: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished mini run on two cores."""
-    folder = prepare(tmp_path_factory.mktemp("mini"), "mini.yaml")
-    result = run(folder, "--cores", "2")
-    assert result.returncode == 0, result.stdout
-    return folder
-
-
 def copy_project(project: Path) -> Path:
     """Copy what a run needs of the project."""
     ignore = shutil.ignore_patterns("__pycache__")

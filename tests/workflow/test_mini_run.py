@@ -15,6 +15,15 @@ from tests.workflow.conftest import prepare, run
 pytestmark = pytest.mark.workflow
 
 
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished run on two cores."""
+    folder = prepare(tmp_path_factory.mktemp("mini"), "mini.yaml")
+    result = run(folder, "--cores", "2")
+    assert result.returncode == 0, result.stdout
+    return folder
+
+
 def parquet_files(folder: Path) -> dict[str, Path]:
     """Return the Parquet files of a run by their path in it."""
     root = folder / "results" / "mini"

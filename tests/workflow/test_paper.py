@@ -160,9 +160,13 @@ def small() -> dict[str, Any]:
 
 
 def finish(
-    folder: Path, address: str, values: dict[str, Any], *, token: str
+    folder: Path, address: str, values: dict[str, Any], *targets: str, token: str
 ) -> tuple[str, set[str]]:
-    """Run to the end with a judge that fails at times; return what was printed, and origins."""
+    """Run to the end, or to some tables, with a judge that fails at times.
+
+    Returns:
+        What was printed, and the origins of the models.
+    """
     with FaultServer(key=KEY) as server:
         here = {"base_url": server.base_url, "timeout": 0.5, "backoff": 0.01}
         values["evaluators"]["gpt-judge"]["endpoint"] |= here
@@ -171,14 +175,13 @@ def finish(
             "endpoint": {**here, "model": "remote", "concurrency": 2},
         }
         (folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-        status, printed = run(folder, address, "--cores", "2", token=token, key=KEY)
+        status, printed = run(folder, address, "--cores", "2", *targets, token=token, key=KEY)
         server.shutdown()
     assert status == 0, printed
     grades = tables.read("scores", folder / "results/paper/scores/gpt-judge.parquet")
     assert grades["raw"].n_unique() > 2
-    rewards = tables.read("rewards", folder / "results/paper/simulation/rewards.parquet")
-    nodes = {*values["inference_nodes"], *values["evaluators"]}
-    assert set(rewards["node"]) == nodes
+    reliability = tables.read("reliability", folder / "results/paper/reliability.parquet")
+    assert set(reliability["evaluator"]) == values["evaluators"].keys()
     manifests = sorted((folder / "cache/models").glob("*/poq-model.json"))
     origins = {json.loads(path.read_text())["origin"] for path in manifests}
     assert len(origins) == 5  # two language models, three evaluators
@@ -186,7 +189,10 @@ def finish(
 
 
 def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
-    printed, origins = finish(tmp_path, hub, small(), token=TOKEN)
+    values = small()
+    printed, origins = finish(tmp_path, hub, values, token=TOKEN)
+    rewards = tables.read("rewards", tmp_path / "results/paper/simulation/rewards.parquet")
+    assert set(rewards["node"]) == {*values["inference_nodes"], *values["evaluators"]}
     for secret in (TOKEN, KEY):
         assert secret not in printed
         written = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -194,13 +200,14 @@ def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
     assert all(re.fullmatch(r".+/.+@[0-9a-f]{40}", origin) for origin in origins)
 
 
-def test_the_paper_runs_to_its_end_from_local_folders(tmp_path: Path, repositories: Path) -> None:
-    """Models and data sets are folders, and no hub is there."""
+def test_the_paper_is_scored_from_local_folders(tmp_path: Path, repositories: Path) -> None:
+    """Models and data sets are folders, and no hub is there. Only the sources differ."""
     values = small()
     for task in values["tasks"].values():
         task["source"]["dataset"] = str(repositories / "datasets" / task["source"]["dataset"])
     for name, source in values["models"].items():
         path = repositories / "models" / source["repository"]
         values["models"][name] = {"kind": "local", "path": str(path)}
-    _, origins = finish(tmp_path, "http://127.0.0.1:9", values, token="")
+    scored = "results/paper/reliability.parquet"
+    _, origins = finish(tmp_path, "http://127.0.0.1:9", values, scored, token="")
     assert all(origin.startswith(f"{repositories}/models/") for origin in origins)
