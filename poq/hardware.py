@@ -1,6 +1,6 @@
 """Where the work runs: device, threads, memory, and their description.
 
-Torch is loaded by models alone: it takes seconds and a quarter of a gibibyte, which a free rider
+Torch is loaded for models alone: it takes seconds and a quarter of a gibibyte, which a free rider
 or a lexical evaluator would be charged for.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 
-def use_threads(threads: int, *, alone: bool = False) -> None:
+def use_threads(threads: int, *, alone: bool = False, model: bool = True) -> None:
     """Give the libraries of this process a fixed number of threads.
 
     Call it before any of them is loaded: they read it from the environment. Threads that wait for
@@ -24,13 +24,17 @@ def use_threads(threads: int, *, alone: bool = False) -> None:
         threads: number of threads.
         alone: nothing else runs, so that waiting threads may spin, which is up to three times
             faster for small models.
+        model: this process will load a model. Torch has to be told its threads: it does not heed
+            the environment where another library has loaded OpenMP before.
     """
     if not alone:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    if torch := _torch():
+    if model:
+        import torch
+
         torch.set_num_threads(threads)
 
 

@@ -7,7 +7,7 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
-    hardware.use_threads(settings["threads"])
+    hardware.use_threads(settings["threads"], model=bool(files.model))
     found = similarities(
         settings["evaluator"],
         model_folder(files.model[0]) if files.model else None,

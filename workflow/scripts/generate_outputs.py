@@ -12,7 +12,7 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
-    hardware.use_threads(settings["serving"]["threads"])
+    hardware.use_threads(settings["serving"]["threads"], model=bool(files.model))
     stamp = provenance.stamp(snakemake.params)
     formats = load_formats(settings["limits"], files.templates, files.examples)
     read = [*files.templates, *files.examples, *files.model]

@@ -10,7 +10,7 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files, seed = snakemake.params.settings, snakemake.input, snakemake.params.seed
-    hardware.use_threads(settings["costs"]["threads"], alone=True)
+    hardware.use_threads(settings["costs"]["threads"], alone=True, model=bool(files.model))
     folder = model_folder(files.model[0]) if files.model else None
     evaluator, scorer = load_evaluator(settings["evaluator"], folder)
     prompts = reported_prompts(tables.read("prompts", files.prompts))

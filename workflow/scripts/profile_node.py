@@ -11,7 +11,7 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
-    hardware.use_threads(settings["costs"]["threads"], alone=True)
+    hardware.use_threads(settings["costs"]["threads"], alone=True, model=bool(files.model))
     formats = load_formats(settings["limits"], files.templates, files.examples)
     folder = model_folder(files.model[0]) if files.model else None
     generator = load_node(settings, formats, folder)

@@ -11,7 +11,7 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     given, files = snakemake.params.settings, snakemake.input
-    hardware.use_threads(given["threads"])
+    hardware.use_threads(given["threads"], model=bool(files.model))
     stamp = provenance.stamp(snakemake.params)
     contents = [Path(path).read_text(encoding="utf-8") for path in [*files.files, *files.model]]
     folder = model_folder(files.model[0]) if files.model else None
