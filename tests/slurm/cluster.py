@@ -52,7 +52,7 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=2
 ReturnToService=2
 GresTypes=gpu
 SlurmdParameters=config_overrides
-NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=32000 Gres=gpu:1
+NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=128000 Gres=gpu:2
 PartitionName=cpu Nodes={host} Default=YES
 PartitionName=gpu Nodes={host}
 """
@@ -151,7 +151,8 @@ def _configure(folder: Path) -> None:
     )
     (folder / "slurm.conf").write_text(text)
     # Any device does: Slurm hands out what the machine need not have.
-    (folder / "gres.conf").write_text("AutoDetect=off\nName=gpu File=/dev/null\n")
+    gpus = "".join(f"Name=gpu File=/dev/{device}\n" for device in ("null", "zero"))
+    (folder / "gres.conf").write_text(f"AutoDetect=off\n{gpus}")
     wrapper = folder / "bin" / "srun"
     wrapper.write_text(_SRUN.format(folder=folder, srun=shutil.which("srun")))
     wrapper.chmod(0o755)

@@ -25,10 +25,9 @@ from tests.workflow.conftest import ROOT, prepare, run
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(3000)]
 SECRET = "sk-never-to-be-written"  # noqa: S105
 STAGES = ("generation", "scoring", "simulation")
-MINI_RUNS: dict[str, dict[str, Any]] = {
-    f"{count}-shards": {"shards": dict.fromkeys(STAGES, count)} for count in (1, 2, 5)
-}
-"""What each run changes in the mini configuration; all are on the cluster at once."""
+SHARDS = (1, 2, 5)
+UNMEASURED = ("quality", "reliability")
+"""Tables that do not depend on measured times, after which those are taken over."""
 
 
 @dataclass
@@ -64,25 +63,33 @@ class SlurmRun:
 
 
 def jobs(log: str) -> int:
-    """Return the number of jobs that a run finished."""
+    """Return the number of jobs that a run finished, in one call of Snakemake or several."""
     found = re.findall(r"(\d+) of \1 steps \(100%\) done", log)
     assert found, log
-    return int(found[-1])
+    return sum(map(int, found))
 
 
 def submit(
-    cluster: Cluster, folder: Path, config: str, changes: dict[str, Any], *targets: str
+    cluster: Cluster, folder: Path, config: str, changes: dict[str, Any], *arguments: str
 ) -> SlurmRun:
-    """Start Snakemake with the shipped profile, as a user would on a submitting host."""
+    """Start Snakemake with the shipped profile, as a user would on a submitting host.
+
+    Args:
+        cluster: where to submit.
+        folder: where to run; what lies there is gone on from.
+        config: the configuration.
+        changes: entries of it that are replaced.
+        arguments: further arguments, such as targets.
+    """
     prepare(folder, config)
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes, sort_keys=False))
     options = ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(path)]
     profile = ["--workflow-profile", str(ROOT / "profiles" / "slurm")]
     environment = cluster.environment | {"HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": SECRET}
-    with (folder / "snakemake.log").open("w") as log:
+    with (folder / "snakemake.log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *options, *profile, "--", *targets],
+            [sys.executable, "-m", "snakemake", *options, *profile, *arguments],
             cwd=folder,
             env=environment,
             stdout=log,
@@ -92,11 +99,22 @@ def submit(
     return SlurmRun(folder, process, time.time())
 
 
+def targets(config: str) -> list[str]:
+    """Return the paths of the tables :data:`UNMEASURED` in a run."""
+    return [f"results/{Path(config).stem}/{name}.parquet" for name in UNMEASURED]
+
+
+def take_measurements(ours: Path, other: Path) -> None:
+    """Copy the measured times of a run into another one."""
+    for path in ours.glob("results/*/profile/**/*.parquet"):
+        copy = other / path.relative_to(ours)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
 def unmeasured(folder: Path, config: str) -> Path:
     """Make locally whatever does not depend on measured times, and comes before it."""
-    results = prepare(folder, config) / "results" / Path(config).stem
-    names = [f"{results.relative_to(folder)}/{name}.parquet" for name in ("quality", "reliability")]
-    result = run(folder, "--cores", "2", *names)
+    result = run(prepare(folder, config), "--cores", "2", *targets(config))
     assert result.returncode == 0, result.stdout
     return folder
 
@@ -108,10 +126,7 @@ def different(ours: Path, reference: Path, scratch: Path) -> tuple[int, list[str
     takes over our measurements, and makes what is missing itself.
     """
     shutil.copytree(reference, scratch)
-    for path in ours.glob("results/*/profile/**/*.parquet"):
-        copy = scratch / path.relative_to(ours)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+    take_measurements(ours, scratch)
     found = [path.relative_to(ours) for path in sorted(ours.rglob("*.parquet"))]
     # A hidden folder holds what only goes from job to job.
     names = [str(path) for path in found if not any(part[0] == "." for part in path.parts)]
@@ -135,9 +150,9 @@ def holds_secret(folder: Path) -> list[Path]:
 def test_a_run_without_models_equals_a_local_one(cluster: Cluster, tmp_path: Path) -> None:
     tables = ("quality", "reliability", "simulation/rounds", "profile/inference/lead")
     figures = ("evaluator_reliability", "evaluator_architecture")
-    targets = [f"results/modelless/{name}.parquet" for name in tables]
-    targets += [f"results/modelless/figures/{name}.svg" for name in figures]
-    ours = submit(cluster, tmp_path / "slurm", "modelless.yaml", {}, *targets)
+    wanted = [f"results/modelless/{name}.parquet" for name in tables]
+    wanted += [f"results/modelless/figures/{name}.svg" for name in figures]
+    ours = submit(cluster, tmp_path / "slurm", "modelless.yaml", {}, *wanted)
     reference = unmeasured(tmp_path / "local", "modelless.yaml")
     ours.finish()
     count, unequal = different(ours.folder, reference, tmp_path / "compared")
@@ -145,7 +160,7 @@ def test_a_run_without_models_equals_a_local_one(cluster: Cluster, tmp_path: Pat
     # reliability, rounds, ratings
     assert count == 13
     assert unequal == []
-    assert all((ours.folder / target).exists() for target in targets)
+    assert all((ours.folder / target).exists() for target in wanted)
     # At least 6 jobs of tables are one submission, and 2 figures are one.
     assert len(ours.submitted) <= ours.jobs - 6
     # No node of this run needs a GPU. A group asks for what its largest job needs, and all time.
@@ -164,24 +179,39 @@ def test_a_run_without_models_equals_a_local_one(cluster: Cluster, tmp_path: Pat
 def test_mini_runs_equal_a_local_one(
     cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs = {
-        name: submit(cluster, tmp_path / name, "mini.yaml", changes)
-        for name, changes in MINI_RUNS.items()
-    }
+    """One run from its beginning to its end; what the others measure would take the node alone."""
+
+    def start(count: int, *arguments: str) -> SlurmRun:
+        changes = {"shards": dict.fromkeys(STAGES, count)}
+        return submit(cluster, tmp_path / f"{count}-shards", "mini.yaml", changes, *arguments)
+
+    whole, *parts = SHARDS
+    first = start(whole)
+    begun = {count: start(count, *targets("mini.yaml")) for count in parts}
     reference = unmeasured(tmp_path / "local", "mini.yaml")
-    rows: list[tuple[str, ...]] = [("run", "jobs", "submissions", "wall time", "tables equal")]
-    failures: dict[str, list[str]] = {}
-    for name, one in runs.items():
-        one.finish()
-        count, unequal = different(one.folder, reference, tmp_path / f"{name}-compared")
-        failures |= {name: unequal} if unequal else {}
+    first.finish()
+    # The lead node and the lexical evaluator need no GPU, the models do.
+    both = {"generate_outputs", "score_outputs", "profile_node", "profile_evaluator"}
+    gpu, cpu = first.partition("gpu"), first.partition("cpu")
+    assert both <= gpu & cpu
+    assert gpu - both == {"train_evaluator", "compare_outputs"}
+    runs = {whole: first}
+    for count, part in begun.items():
+        part.finish()
+        take_measurements(first.folder, part.folder)
+        runs[count] = start(count, "--rerun-triggers", "mtime")
+        runs[count].started = part.started
+    rows: list[tuple[str, ...]] = [("shards", "jobs", "submissions", "wall time", "tables equal")]
+    failures: dict[int, list[str]] = {}
+    for shards, one in runs.items():
+        if one is not first:
+            one.finish()
+        count, unequal = different(one.folder, reference, tmp_path / f"{shards}-compared")
+        failures |= {shards: unequal} if unequal else {}
         equal = f"{count - len(unequal)} of {count}"
-        rows.append((name, str(one.jobs), str(len(one.submitted)), f"{one.seconds:.0f} s", equal))
-        gpu, cpu = one.partition("gpu"), one.partition("cpu")
-        # The lead node and the lexical evaluator need no GPU, the models do.
-        both = {"generate_outputs", "score_outputs", "profile_node", "profile_evaluator"}
-        assert both <= gpu & cpu
-        assert gpu - both == {"train_evaluator", "compare_outputs"}
+        times = (f"{one.seconds:.0f} s", equal)
+        rows.append((str(shards), str(one.jobs), str(len(one.submitted)), *times))
+        assert one.partition("gpu") >= {"generate_outputs", "score_outputs", "train_evaluator"}
         assert holds_secret(one.folder) == []
     with capsys.disabled():
         print("", *_lines(rows), sep="\n")  # noqa: T201
