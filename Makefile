@@ -10,7 +10,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
-RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG))
+# Of several files the last that names the run counts, as for Snakemake.
+RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG) | tail -1)
 
 .PHONY: run resume verify drill test lint unit test-slurm bench-generation bench-simulation bench-audit \
   images docs lock

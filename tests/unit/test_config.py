@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from poq import config, kinds
 from poq.errors import PoqError
@@ -539,6 +540,22 @@ def test_the_demo_loads(root: Path) -> None:
     assert found.run == "demo"
     assert found.pool() == tuple(found.evaluators)
     assert found.tasks["qa"].stop == ("\n",)
+
+
+def test_a_file_is_laid_over_the_demo(root: Path) -> None:
+    values = yaml.safe_load((root / "config" / "config.yaml").read_text(encoding="utf-8"))
+    over = yaml.safe_load((root / "config" / "squad_cnn.yaml").read_text(encoding="utf-8"))
+    update_config(values, over)  # as Snakemake does with several files
+    found = config.load(values, "squad_cnn.yaml")
+    assert found.run == "squad-cnn"
+    assert {name: task.sample for name, task in found.tasks.items()} == {
+        "qa": 100,
+        "summarization": 60,
+    }
+    assert {task.source.kind for task in found.tasks.values()} == {"local"}
+    demo = config.load_file(root / "config" / "config.yaml")
+    assert set(found.inference_nodes) - set(demo.inference_nodes) == {"smollm2-hot", "gemma3-int8"}
+    assert found.evaluators == demo.evaluators
 
 
 def test_a_pool_may_be_chosen(change: Change) -> None:
