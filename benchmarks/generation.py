@@ -271,7 +271,7 @@ def prompts_of(values: config.Config) -> pl.DataFrame:
         sources={task: settings.source.model_dump(mode="json") for task, settings in tasks},
         formats=formats_of(values),
         sample={task: settings.sample for task, settings in tasks},
-        calibration=values.splits.calibration,
+        splits=values.splits.model_dump(),
         seed=values.seed,
     )
 

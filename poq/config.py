@@ -112,8 +112,15 @@ class TaskSettings(Settings):
 
 
 class SplitSettings(Settings):
-    """Calibration and test split."""
+    """Training, calibration and test split; the test split has what the others leave."""
 
+    training: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="Share of prompts that trained evaluators learn from, with the nodes' outputs; "
+        "nothing else is made of them.",
+    )
     calibration: float = Field(
         gt=0, lt=1, description="Share of prompts that scales and weights are fitted on."
     )
@@ -191,7 +198,7 @@ class Config(Settings):
     splits: SplitSettings
     models: dict[Name, ModelSource] = Field(description="Model folders: where each comes from.")
     trained_models: dict[Name, TrainedModelSettings] = Field(
-        {}, description="Models that are trained on this run's calibration split, for evaluators."
+        {}, description="Models that this run trains on its training split, for evaluators."
     )
     serving: ServingSettings = ServingSettings()
     inference_nodes: dict[Name, InferenceNode] = Field(
@@ -217,6 +224,8 @@ class Config(Settings):
     def _references(self) -> Config:
         """Check what names something elsewhere in the configuration."""
         problems = [*self._tasks(), *self._training()]
+        if (fitted := self.splits.training + self.splits.calibration) >= 1:
+            problems.append(f"splits: found shares of {fitted:g} in all; expected less than 1")
         usable = {"inference_nodes": self.models, "evaluators": self.models | self.trained_models}
         for section, models in usable.items():
             for name, entry in getattr(self, section).items():
@@ -320,6 +329,11 @@ class Config(Settings):
                 yield f"trained_models.{name}: found a name of `models`; expected another"
             if trained.base not in self.models:
                 yield _unknown(f"trained_models.{name}.base", trained.base, self.models)
+            if not self.splits.training + trained.spare:
+                yield (
+                    f"trained_models.{name}.spare: found 0 prompts to learn from; expected some, "
+                    "or splits.training above 0"
+                )
         for name, evaluator in self.evaluators.items():
             model = self.trained_models.get(getattr(evaluator, "model", ""))
             if model is None:

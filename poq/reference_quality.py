@@ -9,7 +9,7 @@ from poq.metrics.rouge import rouge
 from poq.metrics.squad import exact_match, token_f1
 from poq.schema import REFERENCE_METRICS
 from poq.streams import stream
-from poq.tables import with_prompts
+from poq.tables import evaluated
 
 
 def reference_quality(
@@ -17,14 +17,14 @@ def reference_quality(
 ) -> pl.DataFrame:
     """Return token F1, exact match and ROUGE of every output (table ``reference_quality``).
 
-    They are null for an output whose prompt has no reference.
+    Outputs of the training split are left out. All are null where a prompt has no reference.
 
     Args:
         outputs: table ``outputs`` of one or several nodes.
         prompts: table ``prompts``.
         logged: table ``logged``, whose named qualities stand beside them; None without logs.
     """
-    joined = with_prompts(outputs, prompts)
+    joined = evaluated(outputs, prompts)
     measured = [
         {
             "token_f1": token_f1(output, references),

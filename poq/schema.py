@@ -218,7 +218,8 @@ _TABLES = [
             Column("prompt", STRING, "what is asked of a model: the task's template, filled in; "
                    "null for logged outputs, whose models were asked elsewhere", nullable=True),
             Column("source", STRING, "where the row came from: file or dataset, with revision"),
-            Column("split", STRING, "fit on calibration, report on test", values=SPLITS),
+            Column("split", STRING, "fit on calibration, report on test; trained evaluators "
+                   "learn from training, which nothing else uses", values=(*SPLITS, "training")),
         ],
     ),
     Table(
@@ -409,7 +410,7 @@ _TABLES = [
     ),
     Table(
         "training", "training/<trained>.parquet", "texts that one evaluator's model is trained "
-        "on, for prompts of the calibration split alone", ["prompt_id", "output"],
+        "on, for prompts of the training split alone", ["prompt_id", "output"],
         [
             PROMPT_ID,
             Column("output", STRING, "corrupted or untouched reference, or output of a node"),

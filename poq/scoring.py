@@ -22,7 +22,7 @@ from poq.evaluators.base import AnyScorer, EvaluatorSettings, Target, Verdicts
 from poq.sentences import evidence
 from poq.shards import WHOLE, Shard
 from poq.streams import stream
-from poq.tables import with_prompts
+from poq.tables import evaluated
 
 NOT_SAMPLED = "not in the evaluator's sample"
 ANY_SCALE = {"method": "fixed", "low": 0, "high": 1}
@@ -43,9 +43,10 @@ def score_outputs(
 ) -> pl.DataFrame:
     """Return an evaluator's raw values of the outputs of one shard (table ``raw_scores``).
 
-    The outputs of all shards are cut into chunks, in the order of their keys, and every chunk is
-    scored by itself: an evaluator that makes batches of it rounds alike whatever the number of
-    shards, and a chunk that the checkpoint holds is not scored again.
+    Outputs of the training split are left out. Those of all shards are cut into chunks, in the
+    order of their keys, and every chunk is scored by itself: an evaluator that makes batches of it
+    rounds alike whatever the number of shards, and a chunk that the checkpoint holds is not scored
+    again.
 
     An empty output is not shown to the evaluator: its raw value is null. An output that the
     evaluator fails to score, or that is of no prompt of its ``sample``, has a reason instead.
@@ -61,7 +62,7 @@ def score_outputs(
         checkpoint: keeps every finished chunk.
         shard: which chunks to score.
     """
-    rows = with_prompts(outputs, prompts).sort("prompt_id", "model")
+    rows = evaluated(outputs, prompts).sort("prompt_id", "model")
     sampled = pl.col("prompt_id").is_in(sampled_prompts(prompts, settings.sample, seed))
     chunks = shard.deal(list(rows.filter(sampled).iter_slices(chunk)))
     shown = [(part["output"].to_list(), targets(part, settings.compares_with)) for part in chunks]

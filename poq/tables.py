@@ -87,6 +87,17 @@ def with_prompts(rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     return rows.join(prompts, on="prompt_id", validate="m:1", maintain_order="left")
 
 
+def evaluated(outputs: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+    """Return the outputs that are scored, joined with their prompts, in the order of the rows.
+
+    Those of the training split are not: an evaluator may have learned from them.
+
+    Raises:
+        PoqError: an output's prompt is not in the prompts table.
+    """
+    return with_prompts(outputs, prompts).filter(pl.col("split") != "training")
+
+
 def provenance(path: str | Path) -> dict[str, Any]:
     """Return the provenance that a table file carries, with the name of its table.
 

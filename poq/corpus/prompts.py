@@ -20,7 +20,7 @@ def build_prompts(
     sources: Mapping[str, Mapping[str, Any]],
     sample: Mapping[str, int | None],
     formats: Mapping[str, PromptFormat],
-    calibration: float,
+    splits: Mapping[str, float],
     seed: int,
 ) -> pl.DataFrame:
     """Return the prompts of all tasks (table ``prompts``).
@@ -29,7 +29,7 @@ def build_prompts(
         sources: settings of each task's source, by task.
         sample: number of prompts to draw from each source; None takes all.
         formats: each task's template; a task of logged outputs has none.
-        calibration: share of prompts of each task in the calibration split, in (0, 1).
+        splits: share of each task's prompts in each split but the test split, which has the rest.
         seed: the run's seed.
 
     Raises:
@@ -39,10 +39,10 @@ def build_prompts(
     for task, values in sources.items():
         found = _read(values, task)
         drawn = _sample(found.instances, sample[task], stream(seed, "sample", task), found.where)
-        splits = assign_splits(
-            [instance.context for instance in drawn], calibration, stream(seed, "split", task)
+        assigned = assign_splits(
+            [instance.context for instance in drawn], splits, stream(seed, "split", task)
         )
-        frames.append(_frame(task, drawn, formats.get(task), found.origin, splits))
+        frames.append(_frame(task, drawn, formats.get(task), found.origin, assigned))
     return pl.concat(frames)
 
 
@@ -53,7 +53,7 @@ def spare_prompts(
     count: int,
     seed: int,
 ) -> pl.DataFrame:
-    """Return prompts that the sample left out, to learn from: all of the calibration split.
+    """Return prompts that the sample left out, to learn from: all of the training split.
 
     No context of a test prompt is among them.
 
@@ -78,8 +78,8 @@ def spare_prompts(
             if instance.context not in test and f"{task}:{instance.id}" not in drawn
         ]
         chosen = _sample(left, min(count, len(left)), stream(seed, "spare", task), found.where)
-        splits = ["calibration"] * len(chosen)
-        frames.append(_frame(task, chosen, formats.get(task), found.origin, splits))
+        assigned = ["training"] * len(chosen)
+        frames.append(_frame(task, chosen, formats.get(task), found.origin, assigned))
     return pl.concat(frames)
 
 
@@ -116,31 +116,40 @@ def _frame(
 
 
 def assign_splits(
-    contexts: Sequence[str], calibration: float, rng: np.random.Generator
+    contexts: Sequence[str], shares: Mapping[str, float], rng: np.random.Generator
 ) -> list[str]:
-    """Return "calibration" or "test" for each prompt, keeping prompts of one context together.
+    """Return the split of each prompt, keeping prompts of one context together.
 
-    Whole contexts are drawn until the calibration split holds at least its share of prompts;
-    a question about a passage of the calibration split never tests what was fitted on it.
+    Whole contexts are drawn until a split holds at least its share of prompts, then for the next;
+    the test split has the rest. A question about a passage of the calibration split never tests
+    what was fitted on it. No split with a share is empty: the last contexts go to those without.
+
+    Args:
+        contexts: the context of each prompt.
+        shares: share of the prompts in each split but the test split, in [0, 1); their sum too.
+        rng: draws the contexts.
 
     Raises:
-        PoqError: there are fewer than two distinct contexts, so that one split would be empty.
+        PoqError: there are fewer distinct contexts than splits, so that one would be empty.
     """
     sizes = Counter(contexts)
     unique = sorted(sizes)
-    if len(unique) < 2:
+    filled = [split for split, share in shares.items() if share]
+    if len(unique) <= len(filled):
         raise PoqError(
-            f"prompts: {len(unique)} distinct context; expected at least two for two splits"
+            f"prompts: {len(unique)} distinct context{'s' * (len(unique) != 1)}; expected at least "
+            f"{len(filled) + 1}, one for each of the splits {', '.join([*filled, 'test'])}"
         )
-    drawn: set[str] = set()
-    held = 0
-    for index in rng.permutation(len(unique))[:-1]:
+    drawn = [unique[index] for index in rng.permutation(len(unique))]
+    split_of: dict[str, str] = {}
+    for after, split in zip(range(len(filled), 0, -1), filled, strict=True):
+        held = 0
         # Rounded, since 0.55 * 100 is 55.00000000000001.
-        if held >= round(calibration * len(contexts), 9):
-            break
-        drawn.add(unique[index])
-        held += sizes[unique[index]]
-    return ["calibration" if context in drawn else "test" for context in contexts]
+        while held < round(shares[split] * len(contexts), 9) and len(drawn) > after:
+            context = drawn.pop(0)
+            split_of[context] = split
+            held += sizes[context]
+    return [split_of.get(context, "test") for context in contexts]
 
 
 def _sample(

@@ -3,7 +3,7 @@
 A new head with one label and a sigmoid is trained with binary cross-entropy on graded labels
 (sentence-transformers' ``CrossEncoderTrainer``). Pairs are ordered, cut and tokenised by the same
 code that scores them (:mod:`poq.evaluators.cross_encoder`). The number of epochs is fixed and
-nothing is selected: the held-out calibration prompts only tell the loss, in the log.
+nothing is selected: the held-out prompts only tell the loss, in the log.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def train_cross_encoder(
         device: "cpu" or "cuda".
 
     Raises:
-        PoqError: an example is of a test prompt, or none is left to fit.
+        PoqError: an example is of a prompt of another split, or none is left to fit.
     """
-    rows = with_calibration_prompts(examples, prompts)
+    rows = with_training_prompts(examples, prompts)
     fit, held_out = (_dataset(rows, settings, part) for part in ("fit", "held_out"))
     if not len(fit):
         raise PoqError("training examples: none to fit; expected at least one")
@@ -74,18 +74,18 @@ def train_cross_encoder(
         complete_folder(manifest, {"source": dict(source)})
 
 
-def with_calibration_prompts(examples: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+def with_training_prompts(examples: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     """Return the examples joined with their prompts.
 
     Raises:
-        PoqError: an example's prompt is unknown, or is not in the calibration split.
+        PoqError: an example's prompt is unknown, or is not in the training split.
     """
     rows = with_prompts(examples, prompts.drop("task"))
-    astray = rows.filter(pl.col("split") != "calibration")["prompt_id"].unique().sort()
+    astray = rows.filter(pl.col("split") != "training")["prompt_id"].unique().sort()
     if len(astray):
         raise PoqError(
-            f"training examples: {astray.head(3).to_list()} of {len(astray)} prompts are in the "
-            "test split; expected prompts of the calibration split alone"
+            f"training examples: {astray.head(3).to_list()} of {len(astray)} prompts are in "
+            "another split; expected prompts of the training split alone"
         )
     return rows
 

@@ -1,4 +1,4 @@
-"""The training examples of an evaluator: texts for calibration prompts, with what each is worth."""
+"""The training examples of an evaluator: texts for training prompts, with what each is worth."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def build_examples(
 ) -> pl.DataFrame:
     """Return the training examples of one evaluator (table ``training``).
 
-    Only prompts of the calibration split enter, and only their outputs. A share of each task's
+    Only prompts of the training split enter, and only their outputs: whatever is fitted or chosen
+    on the calibration split finds an evaluator that has not seen its texts. A share of each task's
     contexts is held out: training does not see them, nor are their texts used to corrupt what it
     sees. Of texts that occur twice for a prompt the first kind stays; empty texts, which no
     evaluator is shown, are left out.
@@ -43,14 +44,14 @@ def build_examples(
         seed: the run's seed.
 
     Raises:
-        PoqError: no prompt is in the calibration split, or no text came of the corruptions.
+        PoqError: no prompt is in the training split, or no text came of the corruptions.
     """
-    calibration = prompts.filter(pl.col("split") == "calibration").sort("prompt_id")
-    if not len(calibration):
-        raise PoqError("prompts: none in the calibration split; expected at least one to train on")
+    training = prompts.filter(pl.col("split") == "training").sort("prompt_id")
+    if not len(training):
+        raise PoqError("prompts: none in the training split; expected at least one to train on")
     parts = pl.concat(
         _with_part(group, held_out, stream(seed, "training", "held out", str(task)))
-        for (task,), group in calibration.group_by("task", maintain_order=True)
+        for (task,), group in training.group_by("task", maintain_order=True)
     )
     answers = outputs.sort("prompt_id", "model")
     rows = [

@@ -24,7 +24,7 @@ class LabelSettings(Settings):
 
 
 class TrainedModelSettings(Settings):
-    """A cross-encoder fine-tuned on the calibration split, for evaluators to use like any model."""
+    """A cross-encoder fine-tuned on the training split, for evaluators to use like any model."""
 
     base: str = Field(description="Encoder that training starts from, a key of `models`.")
     target: Literal["question", "context", "question+context", "question+evidence"] = Field(
@@ -48,7 +48,7 @@ class TrainedModelSettings(Settings):
         0.2,
         ge=0,
         lt=1,
-        description="Share of each task's calibration prompts that only the reported loss sees.",
+        description="Share of each task's training prompts that only the reported loss sees.",
     )
     max_length: int = Field(256, ge=8, description="Tokens of a pair; the longer text is cut.")
     epochs: int = Field(3, ge=1, description="Passes over the examples.")

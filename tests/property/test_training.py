@@ -15,10 +15,12 @@ LABELS = {"qa": "token_f1", "summarization": "rougeL"}
 
 @st.composite
 def runs(draw: st.DrawFn, frame: Frames) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A prompts table with both splits, and an outputs table with every prompt."""
+    """A prompts table with all splits, and an outputs table with every prompt."""
     n = draw(st.integers(2, 6))
     splits = draw(
-        st.lists(st.sampled_from(["calibration", "test"]), min_size=n - 1, max_size=n - 1)
+        st.lists(
+            st.sampled_from(["training", "calibration", "test"]), min_size=n - 1, max_size=n - 1
+        )
     )
     prompts = frame(
         "prompts",
@@ -27,7 +29,7 @@ def runs(draw: st.DrawFn, frame: Frames) -> tuple[pl.DataFrame, pl.DataFrame]:
         question=draw(st.lists(st.none() | TEXT, min_size=n, max_size=n)),
         context=draw(st.lists(TEXT, min_size=n, max_size=n)),
         references=[draw(st.lists(TEXT, min_size=1, max_size=2)) for _ in range(n)],
-        split=["calibration", *splits],
+        split=["training", *splits],
     )
     outputs = frame(
         "outputs",
@@ -38,7 +40,7 @@ def runs(draw: st.DrawFn, frame: Frames) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 @given(st.data(), st.integers(0, 5), st.floats(0, 0.99))
-def test_examples_are_of_calibration_prompts_and_labels_in_range(
+def test_examples_are_of_training_prompts_and_labels_in_range(
     frame: Frames, data: st.DataObject, seed: int, held_out: float
 ) -> None:
     prompts, outputs = data.draw(runs(frame))
@@ -50,15 +52,15 @@ def test_examples_are_of_calibration_prompts_and_labels_in_range(
         )
 
     found = build()
-    calibration = prompts.filter(pl.col("split") == "calibration")
-    assert set(found["prompt_id"]) == set(calibration["prompt_id"])
+    training = prompts.filter(pl.col("split") == "training")
+    assert set(found["prompt_id"]) == set(training["prompt_id"])
     assert found["label"].is_between(0, 1).all()
     assert found["grade"].drop_nulls().is_between(0, 1).all()
     assert not found.select("prompt_id", "output").is_duplicated().any()
     assert (found["output"].str.strip_chars() != "").all()
     assert (found.filter(pl.col("corruption") == "untouched")["label"] > 0).all()
     # every task keeps something to fit, and a context is in one part alone
-    assert set(found.filter(pl.col("part") == "fit")["task"]) == set(calibration["task"])
+    assert set(found.filter(pl.col("part") == "fit")["task"]) == set(training["task"])
     parts = found.join(prompts.drop("task"), on="prompt_id").group_by("task", "context")
     assert parts.agg(pl.col("part").n_unique())["part"].max() == 1
     assert build().equals(found)

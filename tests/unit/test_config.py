@@ -105,6 +105,7 @@ def change(demo_config: dict[str, Any]) -> Change:
         ("reward/beta", math.nan, "reward.beta: found nan; expected a finite number"),
         ("reward/beta", math.inf, "reward.beta: found inf; expected a finite number"),
         ("splits/calibration", 40, "splits.calibration: found 40; expected less than 1"),
+        ("splits/training", 0.65, "splits: found shares of 1 in all; expected less than 1"),
         ("bootstrap/confidence", 95, "bootstrap.confidence: found 95; expected less than 1"),
         ("tasks/qa/sample", 1, "tasks.qa.sample: found 1; expected greater than or equal to 2"),
         (
@@ -540,6 +541,17 @@ def test_the_demo_loads(root: Path) -> None:
     assert found.run == "demo"
     assert found.pool() == tuple(found.evaluators)
     assert found.tasks["qa"].stop == ("\n",)
+
+
+def test_a_trained_model_needs_prompts_to_learn_from(change: Change) -> None:
+    change("splits/training", ABSENT)
+    assert config.load(change("trained_models/minilm-cross/spare", 1), "my.yaml")
+    with pytest.raises(PoqError) as error:
+        config.load(change("trained_models/minilm-cross/spare", 0), "my.yaml")
+    assert str(error.value) == (
+        "my.yaml: trained_models.minilm-cross.spare: found 0 prompts to learn from; expected "
+        "some, or splits.training above 0"
+    )
 
 
 def test_a_file_is_laid_over_the_demo(root: Path) -> None:

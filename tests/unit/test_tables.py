@@ -282,6 +282,15 @@ def test_a_flipped_bit_anywhere_is_named_or_changes_nothing(
     assert named > len(content) / 2
 
 
+def test_outputs_of_the_training_split_are_not_evaluated(frame: Frames) -> None:
+    prompts = frame("prompts", prompt_id=["a", "b", "c"], split=["training", "test", "calibration"])
+    outputs = frame("outputs", prompt_id=["c", "a", "b"])
+    found = tables.evaluated(outputs, prompts)
+    assert found.select("prompt_id", "split").rows() == [("c", "calibration"), ("b", "test")]
+    with pytest.raises(PoqError, match=r"prompts: \['a'\] of 1 are missing"):
+        tables.evaluated(outputs, prompts.tail(2))
+
+
 def test_no_file_is_a_table_without_rows() -> None:
     found = tables.read("scores")
     assert found.is_empty()

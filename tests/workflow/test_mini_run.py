@@ -44,8 +44,8 @@ def test_models_answer_prompts_and_do_not_echo_them(mini: Path) -> None:
     prompts = tables.read("prompts", results / "prompts.parquet")
     outputs = tables.read("outputs", *sorted((results / "outputs").glob("*.parquet")))
     # 13 prompts x 3 nodes
-    assert len(prompts) == 13
-    assert len(outputs) == 39
+    assert len(prompts) == 15
+    assert len(outputs) == 45
     by_node = (
         outputs.join(prompts, on="prompt_id")
         .group_by("model")

@@ -38,7 +38,7 @@ rule build_prompts:
         settings={
             "sources": SOURCES,
             "sample": {task: settings.sample for task, settings in cfg.tasks.items()},
-            "calibration": cfg.splits.calibration,
+            "splits": dump(cfg.splits),
         },
         seed=cfg.seed,
         code=code("build_prompts", *CORPUS_KINDS),

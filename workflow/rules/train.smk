@@ -1,4 +1,4 @@
-"""Training: texts of known worth for calibration prompts, and a cross-encoder that learns it."""
+"""Training: texts of known worth for training prompts, and a cross-encoder that learns it."""
 
 
 def example_settings(wildcards):
@@ -19,7 +19,7 @@ def learned_prompts():
 
 
 rule build_examples:
-    """Corrupt the references of calibration prompts, and label what comes of it."""
+    """Corrupt the references of training prompts, and label what comes of it."""
     input:
         sources=prompt_files,
         templates=TEMPLATES,

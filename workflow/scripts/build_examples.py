@@ -1,4 +1,4 @@
-"""Corrupts the references of calibration prompts, and labels what comes of it."""
+"""Corrupts the references of training prompts, and labels what comes of it."""
 
 import polars as pl
 
@@ -13,7 +13,7 @@ with stage(snakemake.log[0]):
     formats = load_formats(settings["sources"], files.templates, files.examples)
     prompts = tables.read("prompts", files.prompts)
     spare = spare_prompts(settings["sources"], prompts, formats, settings["spare"], seed)
-    learned = pl.concat([prompts.filter(pl.col("split") == "calibration"), spare])
+    learned = pl.concat([prompts.filter(pl.col("split") == "training"), spare])
     outputs = tables.read("outputs", *files.outputs)
     examples = build_examples(learned, outputs, seed=seed, **settings["training"])
     stamp = provenance.stamp(snakemake.params)

@@ -9,7 +9,7 @@ with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
     outputs = tables.read("outputs", *files.outputs)
     inputs = Inputs(
-        outputs=tables.with_prompts(outputs, tables.read("prompts", files.prompts)),
+        outputs=tables.evaluated(outputs, tables.read("prompts", files.prompts)),
         quality=tables.read("reference_quality", files.quality),
         references=settings["references"],
         costs=tables.read("costs", files.costs),

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ FORMATS = {
     "summarization": PromptFormat("Sum up $context", "", None, ""),
 }
 Build = Callable[..., pl.DataFrame]
+CALIBRATION = {"calibration": 0.4}
+THREE = {"training": 0.2, "calibration": 0.4}
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -45,10 +47,11 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
         tasks: tuple[str, ...] = ("qa", "summarization"),
         sample: dict[str, int | None] | None = None,
         seed: int = 1,
+        splits: Mapping[str, float] = CALIBRATION,
     ) -> pl.DataFrame:
         sources = {task: {"kind": "local", "path": f"{task}.jsonl"} for task in tasks}
         drawn: dict[str, Any] = {**dict.fromkeys(tasks), **(sample or {})}
-        return build_prompts(sources, drawn, FORMATS, 0.4, seed)
+        return build_prompts(sources, drawn, FORMATS, splits, seed)
 
     return make
 
@@ -98,6 +101,20 @@ def test_splits_are_made_in_each_task(build: Build) -> None:
     assert counts.rows() == [("qa", 6), ("summarization", 2)]
 
 
+def test_a_training_split_is_drawn_first(build: Build) -> None:
+    # Whole passages of 2 until 0.2 * 12 = 2.4 are held: 4; then until 4.8: 6. Articles: 1, then 2.
+    found = build(splits=THREE).group_by("task", "split").len().sort("task", "split")
+    assert found.rows() == [
+        ("qa", "calibration", 6), ("qa", "test", 2), ("qa", "training", 4),
+        ("summarization", "calibration", 2), ("summarization", "test", 2),
+        ("summarization", "training", 1),
+    ]  # fmt: skip
+
+
+def test_a_split_without_a_share_changes_nothing(build: Build) -> None:
+    assert build(splits={"training": 0, "calibration": 0.4}).equals(build())
+
+
 def test_a_sample_larger_than_the_source_is_refused(build: Build) -> None:
     with pytest.raises(PoqError) as error:
         build(sample={"qa": 13})
@@ -107,19 +124,32 @@ def test_a_sample_larger_than_the_source_is_refused(build: Build) -> None:
 def test_one_split_is_never_empty() -> None:
     # one context holds nearly all: whichever is drawn first, the other stays for the test
     for seed in range(10):
-        found = assign_splits(["large"] * 99 + ["small"], 0.999, rng(seed))
+        found = assign_splits(["large"] * 99 + ["small"], {"calibration": 0.999}, rng(seed))
         assert set(found) == {"calibration", "test"}
+        found = assign_splits(["large"] * 98 + ["small", "tiny"], THREE, rng(seed))
+        assert set(found) == {"training", "calibration", "test"}
 
 
 def test_a_share_that_can_be_had_is_had() -> None:
-    found = assign_splits([str(i) for i in range(100)], 0.55, rng())
+    found = assign_splits([str(i) for i in range(100)], {"calibration": 0.55}, rng())
     assert found.count("calibration") == 55
 
 
-@pytest.mark.parametrize(("contexts", "count"), [(["same"] * 4, 1), ([], 0)])
-def test_a_single_context_is_refused(contexts: list[str], count: int) -> None:
-    with pytest.raises(PoqError, match=f"^prompts: {count} distinct context; expected at least"):
-        assign_splits(contexts, 0.5, rng())
+@pytest.mark.parametrize(
+    ("contexts", "shares", "expected"),
+    [
+        (["same"] * 4, CALIBRATION, "1 distinct context; expected at least 2, one for each of the "
+         "splits calibration, test"),
+        ([], CALIBRATION, "0 distinct contexts; expected at least 2, "),
+        (["one", "two"], THREE, "2 distinct contexts; expected at least 3, one for each of the "
+         "splits training, calibration, test"),
+    ],
+)  # fmt: skip
+def test_too_few_contexts_are_refused(
+    contexts: list[str], shares: dict[str, float], expected: str
+) -> None:
+    with pytest.raises(PoqError, match=f"^prompts: {expected}"):
+        assign_splits(contexts, shares, rng())
 
 
 QA_SOURCE = {"qa": {"kind": "local", "path": "qa.jsonl"}}
@@ -134,7 +164,7 @@ def test_spare_prompts_are_what_the_sample_left_out_on_no_test_context(build: Bu
         name for name in everything - set(drawn["prompt_id"]) if f"passage {name[3]}" not in tested
     }
     assert set(spare["prompt_id"]) == expected
-    assert set(spare["split"]) == {"calibration"}
+    assert set(spare["split"]) == {"training"}
     assert spare.schema == drawn.schema
 
 

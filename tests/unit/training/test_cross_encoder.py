@@ -21,7 +21,7 @@ from poq.provenance import reachable_modules
 from poq.training.cross_encoder import (
     cross_entropy,
     train_cross_encoder,
-    with_calibration_prompts,
+    with_training_prompts,
 )
 from poq.training.settings import TrainedModelSettings
 from tests.conftest import ROOT, Frames
@@ -43,7 +43,7 @@ def prompts(frame: Frames) -> pl.DataFrame:
         task="qa",
         question=["the cat ?", "the dog ?", "the mat ?"],
         context=["cat sat on the mat", "dog ran", "mat"],
-        split=["calibration", "calibration", "test"],
+        split=["training", "training", "test"],
     )
 
 
@@ -146,10 +146,10 @@ def test_a_planted_test_prompt_is_refused(
     encoder: Path, examples: pl.DataFrame, prompts: pl.DataFrame, frame: Frames, tmp_path: Path
 ) -> None:
     planted = pl.concat([examples, frame("training", prompt_id="planted")])
-    with pytest.raises(PoqError, match=r"\['planted'\] of 1 prompts are in the test split"):
+    with pytest.raises(PoqError, match=r"\['planted'\] of 1 prompts are in another split"):
         train(encoder, planted, prompts, tmp_path / "m" / "poq-model.json")
     assert not (tmp_path / "m").exists()
-    assert len(with_calibration_prompts(examples, prompts)) == len(examples)
+    assert len(with_training_prompts(examples, prompts)) == len(examples)
 
 
 def test_nothing_to_fit_is_told(

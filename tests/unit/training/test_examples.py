@@ -24,7 +24,7 @@ def prompts(frame: Frames) -> pl.DataFrame:
         + ["Cold wind, says Ann."] * 2
         + ["Rain fell on Varn."],
         references=[["old oak"], ["Voss"], ["wind"], ["secret answer"], ["rain fell hard"]],
-        split=["calibration"] * 3 + ["test", "calibration"],
+        split=["training"] * 3 + ["test", "training"],
     )
 
 
@@ -93,7 +93,7 @@ def test_a_number_of_each_task_and_kind_is_drawn(
 
 
 def test_nothing_of_a_test_prompt_gets_in(prompts: pl.DataFrame, outputs: pl.DataFrame) -> None:
-    """The planted test prompt shares its context with a calibration prompt."""
+    """The planted test prompt shares its context with a training prompt."""
     assert "planted" in set(outputs["prompt_id"])
     found = build(prompts, outputs)
     assert "planted" not in set(found["prompt_id"])
@@ -108,7 +108,7 @@ def test_an_off_topic_text_keeps_what_it_shares(frame: Frames) -> None:
         task="qa",
         context=["one", "two"],
         references=[["red door"], ["red gate"]],
-        split="calibration",
+        split="training",
     )
     found = build(prompts, frame("outputs", prompt_id="a"), corruptions=("off_topic",))
     # red of {red, gate} and {red, door}: 2 * 1 / (2 + 2)
@@ -128,15 +128,15 @@ def test_held_out_contexts_are_whole_and_lend_nothing(
     assert set(build(prompts, outputs)["part"]) == {"fit"}
 
 
-def test_without_calibration_prompts_there_is_nothing_to_train_on(
+def test_without_training_prompts_there_is_nothing_to_train_on(
     prompts: pl.DataFrame, outputs: pl.DataFrame
 ) -> None:
-    with pytest.raises(PoqError, match="none in the calibration split"):
+    with pytest.raises(PoqError, match="none in the training split"):
         build(prompts.with_columns(split=pl.lit("test")), outputs)
 
 
 def test_corruptions_that_give_nothing_are_told(frame: Frames) -> None:
-    one = frame("prompts", split="calibration")
+    one = frame("prompts", split="training")
     with pytest.raises(PoqError, match=r"corruptions \['off_topic'\] gave no text"):
         build(one, frame("outputs"), corruptions=("off_topic",))
 
