@@ -19,6 +19,7 @@ import polars as pl
 
 from poq import config, tables
 from poq.audit import audit, values_of
+from poq.pooled import pooled_reference, with_pooled
 from poq.streams import stream
 
 USELESS, HARMFUL = "random", "negated"
@@ -37,12 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cfg = config.load_file(options.run / "config.yaml")
     dimensions = tables.read("dimensions", options.run / "dimensions.parquet")
     dimensions = dimensions.drop([name for name in values_of(dimensions) if "." in name])
-    chosen = pl.coalesce(
-        pl.when(pl.col("task") == task).then(settings.reference)
-        for task, settings in cfg.tasks.items()
-    )
-    quality = tables.read("reference_quality", options.run / "reference_quality.parquet").select(
-        "prompt_id", "model", "task", "split", chosen.alias(REFERENCE)
+    references: dict[str, str] = {task: settings.reference for task, settings in cfg.tasks.items()}
+    quality = with_pooled(
+        tables.read("reference_quality", options.run / "reference_quality.parquet"), references
+    ).select(
+        "prompt_id", "model", "task", "split", pl.col(pooled_reference(references)).alias(REFERENCE)
     )
 
     def audited(rows: pl.DataFrame, seed: int) -> pl.DataFrame:

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from poq.calibration.rungs import rungs, standing
-from poq.schema import KEPT, REFERENCE_METRICS
+from poq.pooled import pooled_reference
+from poq.schema import KEPT
 from poq.visible import visible
 
 
@@ -37,12 +38,6 @@ def summarize(
         *_findings(tables["findings"]),
     ]
     return visible("\n".join(lines) + "\n", keep="\n")
-
-
-def pooled_reference(references: Mapping[str, str]) -> str:
-    """Return the reference quality for figures over all tasks: theirs if they agree, else F1."""
-    chosen = set(references.values())
-    return chosen.pop() if len(chosen) == 1 else REFERENCE_METRICS[0]
 
 
 def _logs(log_rows: pl.DataFrame | None, costs: pl.DataFrame) -> Iterator[str]:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from poq.figures import style
-from poq.summary import pooled_reference
+from poq.pooled import pooled_reference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ TABLES = ("dimension_audit",)
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
     """Return one row a dimension or signal and task, as found on the test split.
 
-    Pooled, all tasks share one reference: the chosen one if tasks agree on it, else token F1.
+    Pooled, each output is set against its own task's reference (``a+b`` if tasks differ).
 
     Returns:
         ``dimension``, ``part_of`` (null for a dimension), ``reference_based``, ``task`` (or

@@ -28,8 +28,8 @@ import polars as pl
 
 from poq.figures import style
 from poq.figures.evaluator_reliability import MARKERS, basis
+from poq.pooled import pooled_reference
 from poq.schema import JUDGE
-from poq.summary import pooled_reference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ TABLES = ("reliability",)
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
     """Return one row an evaluator, panel and reference: the chosen one, and the judge if any.
 
-    Pooled, all tasks share one reference: the chosen one if tasks agree on it, else token F1.
+    Pooled, each output is set against its own task's reference (``a+b`` if tasks differ).
 
     Returns:
         ``task`` (or "pooled"), ``against`` ("quality" or "judge"), ``reference``,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from poq.figures import style
-from poq.summary import pooled_reference
+from poq.pooled import pooled_reference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,7 @@ MARKERS = {"reference-free": "o", "reference-based": "s"}
 def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> pl.DataFrame:
     """Return one row an evaluator, panel and coefficient.
 
-    Pooled, all tasks share one reference: the chosen one if tasks agree on it, else token F1.
+    Pooled, each output is set against its own task's reference (``a+b`` if tasks differ).
 
     Returns:
         ``task`` (or "pooled"), ``reference``, ``compares_with``, ``evaluator``, ``n`` (outputs),

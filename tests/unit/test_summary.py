@@ -2,13 +2,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from poq.summary import _ladder, pooled_reference, summarize
+from poq.summary import _ladder, summarize
 from tests.conftest import Frames
-
-
-def test_pooled_reference_is_the_common_one_or_token_f1() -> None:
-    assert pooled_reference({"qa": "rougeL", "summarization": "rougeL"}) == "rougeL"
-    assert pooled_reference({"qa": "exact_match", "summarization": "rougeL"}) == "token_f1"
 
 
 def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:

@@ -165,5 +165,6 @@ def dump(settings):
 
 FIGURES = [name for name in figures.names() if all(map(has, figures.load(name).TABLES))]
 BOOTSTRAP = dump(cfg.bootstrap)
+REFERENCES = {task: settings.reference for task, settings in cfg.tasks.items()}
 TEMPLATES = [resource(t.template) for t in cfg.tasks.values() if t.template]
 EXAMPLES = [resource(t.worked_example) for t in cfg.tasks.values() if t.worked_example]

@@ -84,6 +84,7 @@ rule audit_dimensions:
                 "minimum": cfg.calibration.minimum,
             },
             "bootstrap": BOOTSTRAP,
+            "references": REFERENCES,
         },
         seed=cfg.seed,
         code=code("audit_dimensions"),

@@ -1,7 +1,5 @@
 """Figures: each a cached target, with the table behind it."""
 
-REFERENCES = {task: settings.reference for task, settings in cfg.tasks.items()}
-
 
 def figure_tables(wildcards):
     """Return the tables that a figure reads."""

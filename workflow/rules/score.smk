@@ -94,7 +94,11 @@ rule estimate_reliability:
         "../../envs/core.yaml"
     params:
         settings=BOOTSTRAP
-        | {"architectures": cfg.architectures(), "judge": cfg.judge()},
+        | {
+            "architectures": cfg.architectures(),
+            "judge": cfg.judge(),
+            "references": REFERENCES,
+        },
         seed=cfg.seed,
         code=code("estimate_reliability"),
     script:

@@ -45,7 +45,8 @@ def tables(rows: Rows) -> dict[str, pl.DataFrame]:
                 rows("near", "qa", 0.8, reference_based=True),
                 rows("form.loop", "qa", None, ("useless", "useless"), part_of="form"),
                 rows("form", "qa", -0.5, ("harmful", "useless")),
-                rows("form", "pooled", 0.25),
+                rows("form", "pooled", 0.25, reference="rouge1+token_f1"),
+                rows("form", "pooled", 0.3, reference="token_f1"),
                 rows("form", "summarization", 0.5, reference="rouge1"),
                 rows("form", "summarization", 0.9, reference="token_f1"),
             ]
@@ -57,11 +58,11 @@ def test_data_is_of_the_test_split_with_the_verdicts_of_both(
     tables: dict[str, pl.DataFrame],
 ) -> None:
     found = data(tables, F1)
-    # Tasks differ in their reference, so the pooled one is token F1. Live ones come first.
+    # Pooled, each output has its own task's reference. Live ones come first.
     assert found.select("dimension", "task", "reference", "pearson", "verdict", "test").rows() == [
         ("form", "qa", "token_f1", -0.5, "harmful", "useless"),
         ("form", "summarization", "rouge1", 0.5, "reliable", "reliable"),
-        ("form", "pooled", "token_f1", 0.25, "reliable", "reliable"),
+        ("form", "pooled", "rouge1+token_f1", 0.25, "reliable", "reliable"),
         ("form.loop", "qa", "token_f1", None, "useless", "useless"),
         ("near", "qa", "token_f1", 0.8, "reliable", "reliable"),
     ]
@@ -77,7 +78,7 @@ def test_draw_marks_what_a_dimension_needs_and_what_is_harmful(
         "form\n(live)", ".loop", "near\n(reference based)",
     ]  # fmt: skip
     assert [label.get_text().split("\n")[0] for label in panel.get_xticklabels()] == [
-        "qa: token_f1", "summarization: rouge1", "pooled: token_f1",
+        "qa: token_f1", "summarization: rouge1", "pooled: rouge1+token_f1",
     ]  # fmt: skip
     texts = [text.get_text() for text in panel.texts]
     assert texts[:3] == ["-0.50", "-0.60 to -0.30", "harmful, useless"]

@@ -40,14 +40,14 @@ def test_data_sets_the_chosen_reference_beside_the_judge(row: Row) -> None:
     rows = [
         row("e", "lexical", reference, task)
         for task in ("qa", "pooled")
-        for reference in ("judge", "rouge1", "token_f1")
+        for reference in ("judge", "rouge1", "token_f1", "rouge1+token_f1")
     ]
     found = data(table(*rows), {"qa": "rouge1", "summarization": "token_f1"})
-    # Tasks differ in their reference, so token F1 stands for both in the pooled panel.
+    # Tasks differ in their reference: in the pooled panel each output has its own task's.
     assert found.select("task", "against", "reference").rows() == [
         ("qa", "quality", "rouge1"),
         ("qa", "judge", "judge"),
-        ("pooled", "quality", "token_f1"),
+        ("pooled", "quality", "rouge1+token_f1"),
         ("pooled", "judge", "judge"),
     ]
     assert found.row(0)[3:] == ("lexical", "e", "context", 12, 4, 0.5, 0.4, 0.7)

@@ -68,19 +68,19 @@ def test_data_orders_panels_then_groups_then_names(row: Row) -> None:
     ]
 
 
-def test_each_task_uses_its_own_reference_and_pooled_falls_back_to_token_f1(row: Row) -> None:
+def test_each_task_uses_its_own_reference_pooled_too(row: Row) -> None:
     tables = table(
         *(
             row("a", task, reference)
             for task in ("qa", "summarization", "pooled")
-            for reference in ("token_f1", "rougeL")
+            for reference in ("token_f1", "rougeL", "rougeL+token_f1")
         )
     )
     mixed = data(tables, {"qa": "token_f1", "summarization": "rougeL"})
     assert mixed.select("task", "reference").unique(maintain_order=True).rows() == [
         ("qa", "token_f1"),
         ("summarization", "rougeL"),
-        ("pooled", "token_f1"),
+        ("pooled", "rougeL+token_f1"),
     ]
     shared = data(tables, {"qa": "rougeL", "summarization": "rougeL"})
     assert shared["reference"].unique().to_list() == ["rougeL"]
