@@ -54,7 +54,7 @@ GENERATING = ("template", "worked_example", "max_output_tokens")
 RESERVED = {
     *(column.name for name in ("reference_quality", "scores", "costs", "quality")
       for column in TABLES[name].columns),
-    *LogColumns.model_fields, "references", JUDGE,
+    *LogColumns.model_fields, "references", "row", JUDGE,
 }  # fmt: skip
 """Names that no quality of a log can have: it stands in one table with columns of these names."""
 _PATTERNS = {

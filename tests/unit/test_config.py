@@ -778,6 +778,8 @@ IN_FILE = {"prompt": "id", "model": "m", "output": "o", "context": "c"}
          "task qa"),
         ("tasks/qa/source/qualities/token_f1", {"column": "f", "worst": 0, "best": 1},
          "tasks.qa.source.qualities.token_f1: found a name of another column; expected another"),
+        ("tasks/qa/source/qualities/row", {"column": "f", "worst": 0, "best": 1},
+         "tasks.qa.source.qualities.row: found a name of another column; expected another"),
         ("tasks/qa/source/qualities/Human", {"column": "f", "worst": 0, "best": 1},
          "tasks.qa.source.qualities.Human: found 'Human'; expected lower-case letters, "
          "digits and '_', the first a letter"),
