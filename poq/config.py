@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from poq import kinds
+from poq import calibration, kinds
+from poq.calibration.composite import given
 from poq.calibration.settings import CalibrationSettings
 from poq.corpus.logs import Columns as LogColumns
 from poq.corpus.logs import Settings as LogSettings
@@ -53,7 +54,7 @@ GENERATING = ("template", "worked_example", "max_output_tokens")
 RESERVED = {
     *(column.name for name in ("reference_quality", "scores", "costs", "quality")
       for column in TABLES[name].columns),
-    *LogColumns.model_fields, "references", JUDGE,
+    *LogColumns.model_fields, "references", "row", JUDGE,
 }  # fmt: skip
 """Names that no quality of a log can have: it stands in one table with columns of these names."""
 _PATTERNS = {
@@ -254,6 +255,7 @@ class Config(Settings):
             )
         problems += self._robustness()
         problems += self._dimensions()
+        problems += self._drop_in()
         judges = self._judges()
         if self.scoring.judge is not None and self.scoring.judge not in judges:
             problems.append(_unknown("scoring.judge", self.scoring.judge, judges))
@@ -403,6 +405,28 @@ class Config(Settings):
             yield (
                 f"{key}: found {name!r}; expected a bi_encoder, static_embedding or lexical "
                 "evaluator with a fixed scale, which maps raw similarity to [0, 1]"
+            )
+
+    def _drop_in(self) -> Iterator[str]:
+        """Check that the drop-in study has its composite, and evaluators to put it beside."""
+        if not self.dimensions:
+            return
+        study, key = self.robustness.drop_in, "robustness.drop_in"
+        based = {name for name in self.evaluators if not self.is_live(name)}
+        unseen = based if study.signals == "live" else set()
+        used = [n for n, d in self.dimensions.items() if unseen.isdisjoint(d.scored_by())]
+        fitted, fixed = calibration.weightings(), [*given(dict.fromkeys(used, 1.0))]
+        if study.variant not in (*fitted, *fixed):
+            yield _unknown(f"{key}.variant", study.variant, dict.fromkeys([*fitted, *fixed]))
+        elif study.variant in fixed and study.scope == "task":
+            yield (
+                f"{key}.scope: found 'task'; expected 'pooled', since nothing is fitted for "
+                f"variant {study.variant!r}"
+            )
+        if unseen.issuperset(self.pool()):
+            yield (
+                f"{key}.signals: found 'live', while all evaluators of the pool compare with the "
+                "reference; expected 'all', or one in simulation.evaluators that does not"
             )
 
     def _judges(self) -> dict[str, Evaluator]:

@@ -781,6 +781,8 @@ _TABLES = [
             Column("rounds", INT, "rounds of a replication", low=1),
             Column("replications", INT, "replications", low=1),
             _count("n_prompts", "prompts"),
+            _count("undefined", "outputs whose composite is undefined (none of its dimensions is "
+                   "left), which are played as 5, the middle; 0 where evaluators score alone"),
             *_estimate("mae", "mean absolute error of consensus, in points, interval over prompts",
                        0, 10),
             *_estimate("pearson", "Pearson's r of consensus with reference quality, likewise",

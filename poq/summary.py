@@ -92,7 +92,8 @@ def _ladder(calibration: pl.DataFrame | None) -> Iterator[str]:
         (pl.col("task") == "pooled") & (pl.col("role") != "ablation")
     )
     for (signals,), rows in pooled.group_by("signals", maintain_order=True):
-        first = rows.row(0, named=True)
+        # A rung without outputs, a composite that is undefined, does not tell the ladder's size.
+        first = rows.sort(pl.col("n") == 0, maintain_order=True).row(0, named=True)
         yield (
             f"\nComposites, Pearson's r with {first['reference']}, pooled, {signals} signals "
             f"(n = {first['n']} outputs of {first['n_prompts']} prompts)"

@@ -177,15 +177,19 @@ def _outputs(
     evaluators: Sequence[str],
     references: Mapping[str, str],
 ) -> Outputs:
-    """Join all that is known of each output."""
+    """Join all that is known of each output.
+
+    Qualities and scores without the dimensions, since a dimension may have the name of either.
+    """
     rows = dimensions.select(*KEY, "task", "split", *names).sort(KEY)
-    measured = rows.join(quality, on=KEY, how="left", validate="1:1", maintain_order="left")
+    keys = rows.select(KEY)
+    measured = keys.join(quality, on=KEY, how="left", validate="1:1", maintain_order="left")
     target = np.full(len(rows), np.nan)
     for task, reference in references.items():
         own = (rows["task"] == task).to_numpy()
         target[own] = _floats(measured[reference])[own]
     scored = {
-        name: rows.join(
+        name: keys.join(
             scores.filter(pl.col("evaluator") == name), on=KEY, how="left", validate="1:1",
             maintain_order="left",
         )["score"]
@@ -375,6 +379,8 @@ def _optimism(
     if variant.refitted is not None:
         return refitted.difference(f"{variant.key}+", variant.key)
     place = variant.signals, variant.role
-    if variant.role in _CHOSEN and best["calibration"].get(place) is variant:
-        return found.difference(best["test"][place].key, variant.key)
+    # Where the quality is constant on the test split, that split chooses none.
+    again = best["test"].get(place)
+    if variant.role in _CHOSEN and best["calibration"].get(place) is variant and again:
+        return found.difference(again.key, variant.key)
     return UNDEFINED

@@ -11,6 +11,9 @@ question or references are missing, or its prompt id is not in ``prompts``; it r
 (one of them stays); other rows of the same prompt and model differ from it (none stays); the
 prompt's texts differ between its rows; its prompt lacks the output of a model of the rows that are
 left. Which rows are bad, and so what is read, does not depend on the order of the rows.
+
+Ratings of several raters, one row each, are such rows that repeat or differ: of an output that its
+raters disagree on nothing would stay. Average them first, to one row an output.
 """
 
 from __future__ import annotations
@@ -45,6 +48,9 @@ LONGEST = 200
 """Characters of what an error says of a row, at most; a log may hold anything."""
 LONGEST_MODEL = 200
 """Characters of a model's name, at most; it stands in figures and pages."""
+REPEATED = "repeated row"
+CONFLICTING = "conflicting rows of one prompt and model"
+ONE_ROW = "expected one row an output: average the ratings of several raters first"
 QualityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -201,7 +207,8 @@ def read_log(settings: Settings, task: str) -> Log:
     if (models := good["model"].n_unique()) < 2:
         raise PoqError(f"{path}: has outputs of {models} model; expected at least two models")
     for reason, count in counts.items():
-        log.warning("%s: %d of %d rows dropped: %s", path, count, len(rows), reason)
+        told = f"{reason}; {ONE_ROW}" if reason in (REPEATED, CONFLICTING) else reason
+        log.warning("%s: %d of %d rows dropped: %s", path, count, len(rows), told)
     log.info("%s: %d of %d rows kept", path, len(good), len(rows))
     instances = _instances(good) if corpus is None else corpus.instances
     of_prompt = {instance.id: instance for instance in instances}
@@ -259,16 +266,20 @@ def _checked(
         [*_of_row(settings), *_of_prompt(settings, corpus)],
         [
             Check(
-                "repeated row",
+                REPEATED,
                 ~pl.struct(content).is_first_distinct(),
-                pl.format("repeats another row of prompt '{}' and model '{}'", *pair),
+                pl.format(
+                    f"repeats another row of prompt '{{}}' and model '{{}}'; {ONE_ROW}", *pair
+                ),
             )
         ],
         [
             Check(
-                "conflicting rows of one prompt and model",
+                CONFLICTING,
                 pl.len().over(pair) > 1,
-                pl.format("differs from another row of prompt '{}' and model '{}'", *pair),
+                pl.format(
+                    f"differs from another row of prompt '{{}}' and model '{{}}'; {ONE_ROW}", *pair
+                ),
             )
         ],
     ]

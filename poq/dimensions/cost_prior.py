@@ -4,7 +4,9 @@ The cost is that of cost-aware PoQ (arXiv 2512.16317), as a dimension it is ours
 what a node costs, measured alone; it cannot see the output, and says of quality only what cheapness
 happens to say. Cost comes from clocks, so it differs from run to run.
 
-Range [0, 1]: 1 the cheapest node of the task, 0 the dearest. Null without a cost.
+Range [0, 1]: 1 the cheapest node of the task, 0 the dearest; 1 for all where all cost the same, a
+node that costs nothing too. Null where nothing was measured (``n`` is 0 in table ``costs``: a log
+that tells neither cost nor latency), whatever the reward then takes for the cost.
 """
 
 from __future__ import annotations
@@ -24,9 +26,8 @@ class Settings(DimensionSettings):
 
 def measure(settings: Settings, inputs: Inputs) -> pl.DataFrame:
     """Return the prior of each output."""
-    costs = inputs.costs.filter(pl.col("kind") == "inference").select(
-        "task", model="node", value=1 - pl.col("cost")
-    )
+    measured = (pl.col("kind") == "inference") & (pl.col("n") > 0)
+    costs = inputs.costs.filter(measured).select("task", model="node", value=1 - pl.col("cost"))
     return inputs.outputs.select(*OUTPUT, "task").join(
         costs, on=["task", "model"], how="left", validate="m:1", maintain_order="left"
     ).drop("task")  # fmt: skip

@@ -46,7 +46,7 @@ NORM: tuple[tuple[float, Literal["lower", "higher"]], ...] = ((0.1, "lower"), (0
 SIGNALS = (
     "format", "length", "repetition", "degeneration", "truncation", "echo", "emptiness",
 )  # fmt: skip
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")  # an underscore is punctuation
 # White space up to a line's end alone: with line breaks, a text of them would take hours.
 _LIST_MARK = re.compile(r"^[^\S\n]*(?:[-*\u2022\u2013]|\(?\d{1,2}[.)])\s", re.MULTILINE)
 _ROLE_LABEL = re.compile(

@@ -10,8 +10,8 @@ helps moves the circle to the left of the dashed line, dropping a harmful one to
 non-negative least squares; *rank* weighs by Spearman's rho; fitted per task, or once for all tasks
 pooled. Beside each composite stands how it compares with the best single evaluator, then with the
 best consensus: exceeds (>), matches (=) or falls short (<). All weights, and which evaluator and
-which consensus are best, were chosen on the calibration split. *Undefined*: the signal is constant,
-or no dimension is left.
+which consensus are best, were chosen on the calibration split. *Undefined*: the signal or the
+reference quality is constant, or no dimension is left.
 
 **Intervals** are confidence intervals on the test split, which resample prompts. The signs rest on
 the interval of the difference, on the same resamples for both sides; *matches* is an interval that

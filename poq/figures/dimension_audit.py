@@ -76,7 +76,7 @@ def draw(data: pl.DataFrame) -> Figure:
         "Each cell: Pearson's r on the test split; its confidence interval, resampling prompts; "
         "the verdict\nof the calibration split, by which dimensions are chosen, then that of the "
         "test split if it differs.\nBlue: above 0. Orange: below. Dashed frame: harmful on the "
-        "calibration split. Undefined: a constant."
+        "calibration split. Undefined: constant, or of no output."
     )
     with style.theme():
         figure, (panel,) = style.panels(

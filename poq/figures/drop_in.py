@@ -16,7 +16,8 @@ share the rounds, so that two intervals may overlap where the difference is sure
 **What it cannot show.** The composite was fitted on the calibration split's reference quality,
 which the evaluators were not: a network needs such references from time to time. Nodes that all run
 the same composite agree with one another, so that any robust rule finds the malicious ones easily;
-whether the composite itself is right, their agreement does not tell.
+whether the composite itself is right, their agreement does not tell. An output whose composite is
+undefined, since none of its dimensions is left, is played as 5; the note counts such outputs.
 """
 
 from __future__ import annotations
@@ -49,13 +50,14 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
 
     Returns:
         ``attack``, ``defence``, ``consensus``, ``trust``, ``signal``, ``k``, ``malicious_ratio``,
-        ``nodes``, ``effective_evaluators``, ``rounds``, ``n_prompts``, ``metric`` ("mae",
-        "pearson"), ``value``, ``low``, ``high``, null where undefined. Sorted by attack (the
-        honest network first, then those of robust PoQ), defence, signal, metric.
+        ``nodes``, ``effective_evaluators``, ``rounds``, ``n_prompts``, ``undefined`` (outputs
+        without a composite), ``metric`` ("mae", "pearson"), ``value``, ``low``, ``high``, null
+        where undefined. Sorted by attack (the honest network first, then those of robust PoQ),
+        defence, signal, metric.
     """
     keys = (
         "attack", "defence", "consensus", "trust", "signal", "k", "malicious_ratio", "nodes",
-        "effective_evaluators", "rounds", "n_prompts",
+        "effective_evaluators", "rounds", "n_prompts", "undefined",
     )  # fmt: skip
     ends = {"value": "{}", "low": "{}_low", "high": "{}_high"}
     return pl.concat(
@@ -84,6 +86,9 @@ def draw(data: pl.DataFrame) -> Figure:
         f"{style.count(data['rounds'], 'rounds')}, {style.count(data['n_prompts'], 'prompts')} of "
         "the test split. Bars: confidence interval over prompts."
     )
+    undefined = data.select(pl.col("undefined").max()).item()
+    if undefined:
+        note += f"\nUndefined composites, each played as 5, the middle: {undefined} outputs."
     with style.theme():
         figure, axes = style.panels(
             len(METRICS), len(attacks), width=2.6, height=2.9, note=note, sharex="row", sharey=True

@@ -36,16 +36,13 @@ METRICS = ("mae", "pearson")
 GAINS = ("mae_saved", "pearson_gained")
 
 
-def signal_pools(pool: Pool, composites: pl.DataFrame) -> dict[str, Pool]:
-    """Return the pool of each signal, all over the same outputs, with as many nodes.
-
-    An output without a composite (none of its dimensions is left) is scored 5, which favours
-    nobody, like one on a scale of no width (:func:`poq.scaling.to_scores`). The composite has no
-    cost of its own here: only errors and correlations of the consensus are reported.
+def composite_scores(pool: Pool, composites: pl.DataFrame) -> Floats:
+    """Return ten times the composite of each output, shape (P, M), NaN where it is undefined.
 
     Args:
         pool: the pool of the evaluators, with identified prompts.
-        composites: ``prompt_id``, ``model`` and ``value`` in [0, 1] of one composite.
+        composites: ``prompt_id``, ``model`` and ``value`` in [0, 1] of one composite, null where
+            none of an output's dimensions is left.
 
     Raises:
         PoqError: an output of the pool has no row.
@@ -64,8 +61,23 @@ def signal_pools(pool: Pool, composites: pl.DataFrame) -> dict[str, Pool]:
     )
     if unknown := found.filter(pl.col("known").is_null()).select("prompt_id", "model").rows():
         raise PoqError(f"composites: {len(unknown)} outputs have none, e.g. {unknown[0]}")
-    value = np.array(found.select((10 * pl.col("value")).fill_null(UNKNOWN)).to_series())
-    composite = value.reshape(*pool.quality.shape, 1)
+    scores = found.select((10 * pl.col("value")).fill_null(np.nan)).to_series()
+    return scores.to_numpy().reshape(pool.quality.shape)
+
+
+def signal_pools(pool: Pool, composite: Floats) -> dict[str, Pool]:
+    """Return the pool of each signal, all over the same outputs, with as many nodes.
+
+    An output without a composite is scored 5, which favours nobody, like one on a scale of no
+    width (:func:`poq.scaling.to_scores`). The composite has no cost of its own here: only errors
+    and correlations of the consensus are reported.
+
+    Args:
+        pool: the pool of the evaluators.
+        composite: score of each output, shape (P, M), NaN where undefined
+            (:func:`composite_scores`).
+    """
+    composite = np.where(np.isnan(composite), UNKNOWN, composite)[..., np.newaxis]
     free = np.zeros((len(pool.evaluator_costs), 1))
     noise = float(pool.noise.max(initial=0.0))
     alone = replace(
@@ -94,6 +106,7 @@ def study_drop_in(
     grid: Grid,
     defences: Mapping[str, str],
     *,
+    undefined: int,
     resamples: int,
     confidence: float,
     threads: int = 1,
@@ -107,6 +120,7 @@ def study_drop_in(
         pools: signal -> its pool (:func:`signal_pools`), the evaluators' first.
         grid: one trust update, one share of malicious nodes, one K; the rules of the defences.
         defences: defence -> its rule, a name of the grid, the undefended one first.
+        undefined: outputs without a composite, which are played as 5.
         resamples: resamples of prompts.
         confidence: coverage of the intervals, in (0, 1).
         threads: threads that run, and processes that compile, at a time.
@@ -140,6 +154,7 @@ def study_drop_in(
             "nodes": len(pool),
             "effective_evaluators": pool.effective_evaluators(),
             "n_prompts": prompts,
+            "undefined": 0 if pool is first else undefined,
             "rounds": grid.rounds,
             "replications": grid.replications,
         }

@@ -177,9 +177,15 @@ class DropInSettings(Settings):
         "a reference.",
     )
     scope: Literal["task", "pooled"] = Field(
-        "task", description="Weights of the composite: fitted for each task, or for all."
+        "task",
+        description="Weights of the composite: fitted for each task, or for all; `pooled` where "
+        "nothing is fitted.",
     )
-    variant: str = Field("reliable", description="The composite, a variant of table `weights`.")
+    variant: str = Field(
+        "reliable",
+        description="The composite, a variant of table `weights`: a weighting, or, for which "
+        "nothing is fitted, `default` or `without-<dimension>`.",
+    )
     consensus: Defences = Field(Defences(), description="Names of consensus rules.")
     trust: str = Field("fixed_sum", description="Name of the adaptive trust update.")
     attacks: tuple[str, ...] = Field(

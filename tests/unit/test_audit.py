@@ -203,3 +203,20 @@ def test_what_is_useless_or_harmful_is_found_at_more_than_19_in_20_seeds(frame: 
     assert found_as["negated"]["harmful"] > enough
     for name in ("random", "random_prompt"):
         assert SEEDS - found_as[name].get("reliable", 0) > enough
+
+
+def test_a_dimension_that_no_output_has_is_useless(
+    rows: tuple[pl.DataFrame, pl.DataFrame], tmp_path: Path
+) -> None:
+    dimensions, quality = rows
+    void = dimensions.with_columns(flat=pl.lit(None, pl.Float64))
+    found = found_in((void, quality))
+    tables.write(found, "dimension_audit", tmp_path / "a.parquet", {})
+    of_void = found.filter(dimension="flat")
+    sizes = of_void.select("n", "n_prompts", "pearson", "pearson_low", "verdict").unique().rows()
+    assert sizes == [(0, 0, None, None, "useless")]
+    # The others are as they were.
+    others = pl.col("dimension") != "flat"
+    assert_frame_equal(found.filter(others), found_in(rows).filter(others))
+    pairs = redundancy(void, resamples=20, confidence=0.9, seed=3)
+    assert pairs.select("n", "pearson").unique().rows() == [(0, None)]

@@ -390,12 +390,43 @@ def change(demo_config: dict[str, Any]) -> Change:
             {"loud": {"kind": "noise", "sigma": -1}},
             "robustness.attacks.loud.sigma: found -1; expected greater than or equal to 0",
         ),
+        (
+            "robustness/drop_in",
+            {"variant": "relaible"},
+            "robustness.drop_in.variant: found 'relaible'; expected one of {composites}",
+        ),
+        (
+            "robustness/drop_in",  # of signals "live", no dimension sees the reference
+            {"variant": "without-semantic_reference", "scope": "pooled"},
+            "robustness.drop_in.variant: found 'without-semantic_reference'; expected one of "
+            "{composites}",
+        ),
+        (
+            "robustness/drop_in",
+            {"variant": "default"},
+            "robustness.drop_in.scope: found 'task'; expected 'pooled', since nothing is fitted "
+            "for variant 'default'",
+        ),
+        (
+            "simulation",
+            {
+                "rounds": 10,
+                "evaluators_per_round": 2,
+                "evaluators": ["minilm-reference", "static-reference"],
+                "consensus": {"kind": "mean"},
+            },
+            "robustness.drop_in.signals: found 'live', while all evaluators of the pool compare "
+            "with the reference; expected 'all', or one in simulation.evaluators that does not",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line(change: Change, path: str, value: Any, message: str) -> None:
     values = change(path, value)
     names = {key: ", ".join(values[key]) for key in NAMED}
     names["rules"] = ", ".join(kinds.names("poq.consensus"))
+    live = [name for name in values["dimensions"] if name != "semantic_reference"]
+    composites = ["nnls", "rank", "reliable", "default", *(f"without-{name}" for name in live)]
+    names["composites"] = ", ".join(composites)
     names["updates"] = ", ".join(kinds.names("poq.trust"))
     pool = len(values["evaluators"])
     with pytest.raises(PoqError) as error:
@@ -496,6 +527,32 @@ def test_evaluators_of_dimensions_are_named_once(change: Change) -> None:
     found = config.load(change("seed", 1), "my.yaml")
     assert found.compared_by() == ["static-reference"]
     assert found.scored_by() == sorted(set(found.evaluators) - {"smollm2-judge"})
+
+
+@pytest.mark.parametrize(
+    "drop_in",
+    [
+        {"variant": "default", "scope": "pooled"},
+        {"variant": "without-structure", "scope": "pooled"},
+        {"variant": "without-semantic_reference", "scope": "pooled", "signals": "all"},
+        {"variant": "nnls", "scope": "task"},
+    ],
+)
+def test_the_drop_in_study_may_play_every_composite(
+    change: Change, drop_in: dict[str, str]
+) -> None:
+    found = config.load(change("robustness/drop_in", drop_in), "c.yaml").robustness.drop_in
+    assert found.model_dump(include={*drop_in}) == drop_in
+
+
+def test_a_pool_that_sees_the_reference_needs_signals_of_all_kinds(change: Change) -> None:
+    values = change("simulation/evaluators", ["minilm-reference", "static-reference"])
+    values["simulation"]["evaluators_per_round"] = 2
+    values["robustness"]["drop_in"] = {"signals": "all"}
+    assert len(config.load(values, "c.yaml").pool()) == 2
+    # Without dimensions there is no such study.
+    del values["robustness"]["drop_in"], values["dimensions"]
+    assert len(config.load(values, "c.yaml").pool()) == 2
 
 
 def test_revisions_that_may_move_are_told(change: Change, tmp_path: Path) -> None:
@@ -733,6 +790,8 @@ IN_FILE = {"prompt": "id", "model": "m", "output": "o", "context": "c"}
          "task qa"),
         ("tasks/qa/source/qualities/token_f1", {"column": "f", "worst": 0, "best": 1},
          "tasks.qa.source.qualities.token_f1: found a name of another column; expected another"),
+        ("tasks/qa/source/qualities/row", {"column": "f", "worst": 0, "best": 1},
+         "tasks.qa.source.qualities.row: found a name of another column; expected another"),
         ("tasks/qa/source/qualities/Human", {"column": "f", "worst": 0, "best": 1},
          "tasks.qa.source.qualities.Human: found 'Human'; expected lower-case letters, "
          "digits and '_', the first a letter"),

@@ -153,3 +153,17 @@ def test_the_ladder_says_how_composites_stand(frame: Frames) -> None:
         "  best consensus           0.500 [ 0.400,  0.600]   mean",
     ]
     assert list(_ladder(None)) == []
+
+
+def test_the_size_of_the_ladder_is_that_of_a_rung_with_outputs(frame: Frames) -> None:
+    ladder = frame(
+        "calibration", variant=["default", "evaluator:a"], role=["default", "single"],
+        scope="pooled", task="pooled", signals="live", split="test", best_single="a",
+        n=[0, 30], n_prompts=[0, 10], pearson=[None, 0.5],
+    )  # fmt: skip
+    heading, default, single = _ladder(ladder)
+    assert heading.endswith("live signals (n = 30 outputs of 10 prompts)")
+    assert "undefined" in default
+    assert "0.500" in single
+    (heading, *_) = _ladder(ladder.filter(variant="default"))
+    assert heading.endswith("(n = 0 outputs of 0 prompts)")

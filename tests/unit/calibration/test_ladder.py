@@ -298,3 +298,39 @@ def test_one_prompt_has_no_interval(run: dict[str, pl.DataFrame]) -> None:
     )
     assert row["pearson"] is not None
     assert row["pearson_low"] is row["over_single_low"] is None
+
+
+def test_a_quality_that_is_constant_on_the_test_split_has_no_optimism(
+    run: dict[str, pl.DataFrame], tmp_path: Any
+) -> None:
+    constant = (pl.col("task") == "qa") & (pl.col("split") == "test")
+    quality = run["quality"].with_columns(
+        token_f1=pl.when(constant).then(1.0).otherwise("token_f1")
+    )
+    found = calibrated({**run, "quality": quality})
+    tables.write(found.calibration, "calibration", tmp_path / "t.parquet", {})
+    rows = found.calibration.filter(task="qa", split="test")
+    assert set(rows.filter(signals="all")["best_single"]) == {"good"}
+    for name in ("pearson", "optimism", "over_single"):
+        assert rows[name].null_count() == len(rows)
+    # Pooled, the quality still varies.
+    pooled = only(
+        found.calibration, task="pooled", split="test", signals="all", variant="evaluator:good"
+    )
+    assert pooled["optimism"] is not None
+
+
+def test_a_dimension_may_have_the_name_of_a_quality_or_be_called_score(
+    run: dict[str, pl.DataFrame],
+) -> None:
+    plain = calibrated(run)
+    for name in ("token_f1", "score"):
+        renamed = {"near": "near", "far": name, "seen": "seen"}
+        found = calibrated(
+            {**run, "dimensions": run["dimensions"].rename({"far": name})},
+            weights={renamed[k]: v for k, v in SETTINGS["weights"].items()},
+            reference_based={renamed[k]: v for k, v in SETTINGS["reference_based"].items()},
+        )
+        values = [table.calibration.drop("variant") for table in (found, plain)]
+        assert values[0].equals(values[1])
+        assert found.composites["value"].equals(plain.composites["value"])

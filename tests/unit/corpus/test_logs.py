@@ -21,6 +21,7 @@ COLUMNS = {
     "prompt": "id", "model": "system", "output": "text", "context": "article",
     "reference": "gold", "latency": "s", "cost": "price",
 }  # fmt: skip
+ONE_ROW = "expected one row an output: average the ratings of several raters first"
 STARS = {"stars": {"column": "rating", "worst": 1, "best": 5}}
 
 
@@ -203,7 +204,7 @@ BAD: dict[str, tuple[Callable[[Rows], object], dict[str, int], str]] = {
         # of three equal rows one stays
         lambda rows: rows.extend([rows[0], rows[0]]),
         {"repeated row": 2},
-        "row 7: repeats another row of prompt 'c' and model 'm'",
+        "row 7: repeats another row of prompt 'c' and model 'm'; " + ONE_ROW,
     ),
     "conflicting rows": (
         # which of the two is right? both fall, and the other row of prompt c with them
@@ -212,7 +213,7 @@ BAD: dict[str, tuple[Callable[[Rows], object], dict[str, int], str]] = {
             "conflicting rows of one prompt and model": 2,
             "prompt without an output of every model": 1,
         },
-        "row 1: differs from another row of prompt 'c' and model 'm'",
+        "row 1: differs from another row of prompt 'c' and model 'm'; " + ONE_ROW,
     ),
     "conflicting texts": (
         lambda rows: rows[1].update(article="another"),
@@ -259,6 +260,23 @@ def test_the_first_reason_counts_and_a_few_rows_are_shown(write: Write) -> None:
     assert len(found) == 1 + 5 + 1
     assert found[-1] == "  in all: 8 output missing"
     assert message(write(rows, on_bad_row="drop")) == "\n".join(found)  # nothing is left
+
+
+def test_ratings_of_several_raters_are_to_be_averaged(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Two raters of each of four outputs agree on those of prompt c: one row of each stays.
+    once = [row(prompt, model) for prompt in "ca" for model in "mn"]
+    rows = [*once, *({**r, "rating": 2.0 if r["id"] == "c" else 3.0} for r in once)]
+    kept = summarization(write(rows, on_bad_row="drop"))
+    assert kept.outcomes == {
+        "kept": 2, "conflicting rows of one prompt and model": 4, "repeated row": 2,
+    }  # fmt: skip
+    told = [record.getMessage().partition("log.jsonl: ")[2] for record in caplog.records]
+    assert told == [
+        f"4 of 8 rows dropped: conflicting rows of one prompt and model; {ONE_ROW}",
+        f"2 of 8 rows dropped: repeated row; {ONE_ROW}",
+    ]
 
 
 def test_what_an_error_shows_of_a_log_is_one_short_line(write: Write) -> None:

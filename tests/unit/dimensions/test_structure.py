@@ -7,7 +7,16 @@ import pytest
 
 from poq.dimensions import structure
 from poq.dimensions.base import Inputs
-from poq.dimensions.structure import SIGNALS, Settings, copied, distinct, form, length, loop
+from poq.dimensions.structure import (
+    SIGNALS,
+    Settings,
+    copied,
+    distinct,
+    form,
+    length,
+    loop,
+    words,
+)
 from tests.unit.dimensions.conftest import MakeInputs
 
 CONTEXT = "The gates of the mill pond were made of oak. The wheel was made of elm."
@@ -54,7 +63,7 @@ def test_the_dimension_is_the_mean_of_its_signals(inputs: MakeInputs) -> None:
     assert found["value"] == pytest.approx(sum(expected.values()) / 7)
 
 
-@pytest.mark.parametrize("output", ["", "  ", "...", ":::: ?"])
+@pytest.mark.parametrize("output", ["", "  ", "...", ":::: ?", "___", "_ _.\n__"])
 def test_an_output_without_a_word_is_empty(inputs: MakeInputs, output: str) -> None:
     found = signals(inputs, output)
     assert (found["value"], found["emptiness"]) == (0.0, 0.0)
@@ -158,6 +167,11 @@ def test_format_counts_the_checks_that_fail(task: str, output: str, failed: int)
 )
 def test_a_loop_is_an_end_that_says_again(text: str, looped: int) -> None:
     assert loop(text.split()) == looped
+
+
+def test_an_underscore_is_punctuation() -> None:
+    # Emphasis of Markdown, a blank to fill in, a name of code.
+    assert words("_So_ it is ____ of max_value 2") == ["so", "it", "is", "of", "max", "value", "2"]
 
 
 def test_distinct_counts_trigrams() -> None:

@@ -24,6 +24,7 @@ def tables(frame: Frames) -> dict[str, pl.DataFrame]:
     rows = frame(
         "drop_in", signal=signal, defence=defence, attack=attack, consensus=rule,
         trust="fixed_sum", k=5, malicious_ratio=0.3, nodes=20, rounds=5000, n_prompts=9,
+        undefined=0,
         mae=mae, mae_low=[m - 0.5 for m in mae], mae_high=[m + 0.5 for m in mae],
         pearson=[0.25 if s == "composite" else None for s in signal], pearson_low=None,
         pearson_high=None,
@@ -63,3 +64,15 @@ def test_draw_has_a_row_a_defence_and_a_mark_a_signal(tables: dict[str, pl.DataF
         "composite",
     ]
     assert figure.legends[0].get_title().get_text() == drop_in.TITLE
+
+
+def test_outputs_without_a_composite_are_told_where_there_are_any(
+    tables: dict[str, pl.DataFrame],
+) -> None:
+    def note(undefined: int) -> str:
+        counted = pl.when(pl.col("signal") == "composite").then(undefined).otherwise(0)
+        table = {"drop_in": tables["drop_in"].with_columns(undefined=counted)}
+        return draw(data(table, {})).get_supxlabel()
+
+    assert note(3).endswith("\nUndefined composites, each played as 5, the middle: 3 outputs.")
+    assert "Undefined" not in note(0)

@@ -6,7 +6,7 @@ import pytest
 
 from poq.errors import PoqError
 from poq.rewards import RewardSettings
-from poq.simulation.drop_in import signal_pools, study_drop_in
+from poq.simulation.drop_in import composite_scores, signal_pools, study_drop_in
 from poq.simulation.pool import Pool
 from poq.simulation.settings import Grid
 from tests.unit.simulation.conftest import setting
@@ -28,6 +28,10 @@ def pool(prompts: int = 2, nodes: int = 5) -> Pool:
         noise=np.zeros(2),
         prompts=tuple(f"p{i}" for i in range(prompts)),
     ).with_nodes(nodes)
+
+
+def pools(base: Pool, values: list[float | None]) -> dict[str, Pool]:
+    return signal_pools(base, composite_scores(base, composites(values)))
 
 
 def composites(values: list[float | None]) -> pl.DataFrame:
@@ -55,7 +59,7 @@ def grid(**values: object) -> Grid:
 
 def test_pools_of_the_signals_have_as_many_nodes() -> None:
     # 0.3 is a score of 3; an output without a composite is scored 5.
-    found = signal_pools(pool(), composites([0.3, None]))
+    found = pools(pool(), [0.3, None])
     assert list(found) == ["evaluators", "composite", "evaluators+composite"]
     assert [len(signal) for signal in found.values()] == [5, 5, 5]
     assert found["composite"].scores.ravel().tolist() == [3, 5]
@@ -67,19 +71,19 @@ def test_pools_of_the_signals_have_as_many_nodes() -> None:
 
 def test_nodes_keep_their_noise() -> None:
     noisy = pool().with_nodes(5, noise=0.7)
-    found = signal_pools(noisy, composites([0.3, 0.4]))
+    found = pools(noisy, [0.3, 0.4])
     assert all((signal.noise == 0.7).all() for signal in found.values())
 
 
 def test_an_output_that_is_not_in_the_composites_is_an_error() -> None:
     with pytest.raises(PoqError, match=r"composites: 1 outputs have none, e\.g\. \('p1', 'm'\)"):
-        signal_pools(pool(), composites([0.3]))
+        composite_scores(pool(), composites([0.3]))
 
 
 def test_what_the_composite_and_a_rule_add() -> None:
     # All five nodes are asked in every round. Quality is 5 points.
     found = study_drop_in(
-        signal_pools(pool(), composites([0.5, 0.5])), grid(), DEFENCES, resamples=20, confidence=0.9
+        pools(pool(), [0.5, 0.5]), grid(), DEFENCES, undefined=0, resamples=20, confidence=0.9
     )
     values = {
         tuple(row[:3]): tuple(row[3:])
@@ -105,25 +109,37 @@ def test_what_the_composite_and_a_rule_add() -> None:
 
 def test_intervals_hold_what_all_prompts_agree_on() -> None:
     found = study_drop_in(
-        signal_pools(pool(), composites([0.5, 0.5])), grid(), DEFENCES, resamples=20, confidence=0.9
+        pools(pool(), [0.5, 0.5]), grid(), DEFENCES, undefined=0, resamples=20, confidence=0.9
     ).filter(attack="honest")
     for name in ("mae", "mae_saved"):
         assert found[f"{name}_low"].to_list() == pytest.approx(found[name].to_list())
         assert found[f"{name}_high"].to_list() == pytest.approx(found[name].to_list())
 
 
+def test_what_is_played_without_a_composite_is_counted_where_the_composite_plays() -> None:
+    scores = composite_scores(pool(3), composites([0.3, None, None]))
+    assert scores.ravel().tolist() == pytest.approx([3, np.nan, np.nan], nan_ok=True)
+    found = study_drop_in(
+        signal_pools(pool(3), scores), grid(), DEFENCES, undefined=2, resamples=5, confidence=0.9
+    )
+    counted = found.select("signal", "undefined").unique().sort("signal").rows()
+    assert counted == [("composite", 2), ("evaluators", 0), ("evaluators+composite", 2)]
+
+
 def test_one_prompt_gives_no_interval() -> None:
     found = study_drop_in(
-        signal_pools(pool(1), composites([0.5])), grid(), DEFENCES, resamples=20, confidence=0.9
+        pools(pool(1), [0.5]), grid(), DEFENCES, undefined=0, resamples=20, confidence=0.9
     )
     assert found["mae"].null_count() == 0
     assert found["mae_low"].null_count() == len(found)
 
 
 def test_results_do_not_depend_on_threads() -> None:
-    pools = signal_pools(pool(4), composites([0.2, 0.4, 0.6, 0.8]))
+    signals = pools(pool(4), [0.2, 0.4, 0.6, 0.8])
     one, two = (
-        study_drop_in(pools, grid(), DEFENCES, resamples=5, confidence=0.9, threads=threads)
+        study_drop_in(
+            signals, grid(), DEFENCES, undefined=0, resamples=5, confidence=0.9, threads=threads
+        )
         for threads in (1, 2)
     )
     assert one.equals(two)
