@@ -242,6 +242,9 @@ class Config(Settings):
                         f"{key}: found {model!r}, whose keep_gguf is {not served}; expected a "
                         f"model with keep_gguf: {str(served).lower()}"
                     )
+        # A pool has a column of scores for each evaluator beside these keys.
+        for name in sorted({"prompt_id", "task", "model"} & self.evaluators.keys()):
+            problems.append(f"evaluators.{name}: found a name of another column; expected another")
         for name in self.simulation.evaluators or ():
             if name not in self.evaluators:
                 problems.append(_unknown("simulation.evaluators", name, self.evaluators))

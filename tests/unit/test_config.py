@@ -125,6 +125,11 @@ def change(demo_config: dict[str, Any]) -> Change:
             "evaluators.minilm-reference.model: found 'minilm'; expected one of {models}, "
             "{trained_models}",
         ),
+        (
+            "evaluators/task",
+            LEXICAL,
+            "evaluators.task: found a name of another column; expected another",
+        ),
         # trained models
         (
             "trained_models/minilm-cross/base",
