@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from poq.metrics.bootstrap import Estimate, expanded, interval
 from poq.metrics.correlation import cross_correlations
+from poq.pooled import POOLED, references_of
 from poq.schema import TABLES
 from poq.streams import stream
 
 KEYS = ("prompt_id", "model", "task", "split")
 """Columns of ``dimensions`` and ``reference_quality`` that are not values."""
-POOLED = "pooled"
 
 
 def verdict(pearson: Estimate, minimum: float) -> str:
@@ -72,8 +72,9 @@ def audit(
     )  # fmt: skip
     rows = []
     for (task, split), group in _by_task(measured):
+        known = [f"={name}" for name in references_of(task, references)]
         pairs = _pairs(
-            group, names, [f"={name}" for name in references], ("pearson", "spearman"),
+            group, names, known, ("pearson", "spearman"),
             resamples=resamples, confidence=confidence, seed=seed, purpose=("audit", task, split),
         )  # fmt: skip
         for pair in pairs:

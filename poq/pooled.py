@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import polars as pl
+
+POOLED = "pooled"
+"""What stands for the task where outputs of all tasks are taken together."""
+SEPARATOR = "+"
+"""Stands in no name of a reference quality."""
 
 
 def pooled_reference(references: Mapping[str, str]) -> str:
@@ -13,7 +18,12 @@ def pooled_reference(references: Mapping[str, str]) -> str:
     Args:
         references: task -> the reference quality that the configuration chose for it.
     """
-    return "+".join(sorted(set(references.values())))
+    return SEPARATOR.join(sorted(set(references.values())))
+
+
+def references_of(task: str, names: Iterable[str]) -> list[str]:
+    """Return the reference qualities of a task: all but those that tasks have between them."""
+    return [name for name in names if task == POOLED or SEPARATOR not in name]
 
 
 def with_pooled(quality: pl.DataFrame, references: Mapping[str, str]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from poq.metrics.correlation import correlations
+from poq.pooled import POOLED, references_of
 from poq.reference_quality import references
 from poq.schema import JUDGE
 from poq.streams import stream
@@ -51,14 +52,14 @@ def reliability(
             validate="m:1",
             maintain_order="left",
         )
-    by_task = pl.concat([test, test.with_columns(task=pl.lit("pooled"))])
+    by_task = pl.concat([test, test.with_columns(task=pl.lit(POOLED))])
     known = {str(task): references(rows) for (task,), rows in quality.group_by("task")}
-    known["pooled"] = references(quality)
+    known[POOLED] = references(quality)
     compared = dict(scales.select("evaluator", "compares_with").unique().iter_rows())
     rows = []
     for (evaluator, task), group in by_task.group_by("evaluator", "task", maintain_order=True):
         judges = () if judge in (None, evaluator) else (JUDGE,)
-        for reference in (*known[str(task)], *judges):
+        for reference in (*references_of(str(task), known[str(task)]), *judges):
             scored = group.drop_nulls(["score", reference])
             found = correlations(
                 scored["score"],

@@ -23,10 +23,10 @@ from poq.calibration.composite import Floats, composite, given
 from poq.calibration.sample import Sample
 from poq.metrics.bootstrap import Estimate
 from poq.metrics.shared import SharedCorrelations
+from poq.pooled import POOLED
 from poq.schema import SPLITS, TABLES
 from poq.streams import stream
 
-POOLED = "pooled"
 SETS = ("all", "live")
 KEY = ["prompt_id", "model"]
 UNDEFINED = Estimate(np.nan, np.nan, np.nan)

@@ -75,6 +75,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, project)
     values = yaml.safe_load((HERE / "modelless.yaml").read_text())
     del values["inference_nodes"]["long-lead"], values["evaluators"]["lexical-context"]
+    values["robustness"]["drop_in"] = {"signals": "all"}  # evaluators with the reference are left
     grids = values["robustness"]["grids"]
     grids["beyond"] = grids.pop("small")
     for path, language, text in (block for blocks in EXAMPLES.values() for block in blocks):

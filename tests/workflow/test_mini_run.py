@@ -129,8 +129,15 @@ def test_a_grid_is_simulated_on_both_splits(mini: Path) -> None:
 def test_dimensions_are_measured_and_audited(mini: Path) -> None:
     folder = mini / "results" / "mini"
     dimensions = tables.read("dimensions", folder / "dimensions.parquet")
-    # 13 prompts x 3 nodes
-    assert len(dimensions) == 39
+    # 15 prompts x 3 nodes, less those of the training split: 2 questions and 1 article
+    assert len(dimensions) == 36
+    prompts = tables.read("prompts", folder / "prompts.parquet")
+    learned = set(prompts.filter(pl.col("split") == "training")["prompt_id"])
+    assert len(learned) == 3
+    examples = tables.read("training", folder / "training" / "minilm-cross.parquet")
+    assert learned <= set(examples["prompt_id"])
+    for table in ("dimensions", "reference_quality", "scores/lexical-context"):
+        assert not learned & set(pl.read_parquet(folder / f"{table}.parquet")["prompt_id"])
     test = dimensions.filter(pl.col("split") == "test")
     # Similarities and structure are always defined; a node's prior is one value a task.
     for name in ("structure", "node_agreement", "certainty", "semantic_context", "cost_prior"):

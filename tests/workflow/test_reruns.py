@@ -155,7 +155,7 @@ def test_new_evaluator_scores_alone(project: Path) -> None:
 def test_new_trained_evaluator_trains_and_scores_alone(project: Path) -> None:
     values = yaml.safe_load((project / "config.yaml").read_text())
     values["models"] = {"encoder": {"kind": "hub", "repository": "a/b", "revision": "0" * 40}}
-    values["trained_models"] = {"mine": {"base": "encoder"}}
+    values["trained_models"] = {"mine": {"base": "encoder", "spare": 2}}
     values["evaluators"]["trained"] = values["evaluators"]["lexical-context"] | {
         "kind": "cross_encoder",
         "model": "mine",

@@ -59,11 +59,11 @@ def test_killed_generation_goes_on_and_equals_an_undisturbed_run(
     assert (folder / TARGET).read_bytes() == undisturbed
     if orphan:
         return
-    # 8 + 5 prompts in batches of 2 make 4 + 3 batches; the logs tell how many were taken over.
+    # 9 + 6 prompts in batches of 2 make 5 + 3 batches; the logs tell how many were taken over.
     logs = folder / "results/mini/logs/generate_outputs/smollm2-bf16"
     log = "".join((logs / f"{number}-of-2.log").read_text() for number in (1, 2))
     taken_over = re.findall(r"(\d) of (\d) batches taken over", log)
-    assert [int(batches) for _, batches in taken_over] == [4, 3]
+    assert [int(batches) for _, batches in taken_over] == [4, 4]
     assert sum(int(kept) for kept, _ in taken_over) == finished
-    assert log.count("tokens/s") == 7 - finished
+    assert log.count("tokens/s") == 8 - finished
     assert not checkpoints.joinpath("outputs", "smollm2-bf16").exists()
