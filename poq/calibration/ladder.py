@@ -23,7 +23,7 @@ from poq.calibration.composite import Floats, composite, given
 from poq.calibration.sample import Sample
 from poq.metrics.bootstrap import Estimate
 from poq.metrics.shared import SharedCorrelations
-from poq.pooled import POOLED
+from poq.pooled import POOLED, pooled_reference, with_pooled
 from poq.schema import SPLITS, TABLES
 from poq.streams import stream
 
@@ -183,11 +183,9 @@ def _outputs(
     """
     rows = dimensions.select(*KEY, "task", "split", *names).sort(KEY)
     keys = rows.select(KEY)
-    measured = keys.join(quality, on=KEY, how="left", validate="1:1", maintain_order="left")
-    target = np.full(len(rows), np.nan)
-    for task, reference in references.items():
-        own = (rows["task"] == task).to_numpy()
-        target[own] = _floats(measured[reference])[own]
+    measured = keys.join(
+        with_pooled(quality, references), on=KEY, how="left", validate="1:1", maintain_order="left"
+    )
     scored = {
         name: keys.join(
             scores.filter(pl.col("evaluator") == name), on=KEY, how="left", validate="1:1",
@@ -197,7 +195,7 @@ def _outputs(
     }  # fmt: skip
     return Outputs(
         rows.select(*KEY, "task", "split"),
-        target,
+        _floats(measured[pooled_reference(references)]),
         {name: _floats(rows[name]) for name in names},
         {name: _floats(values) for name, values in scored.items()},
     )
@@ -288,7 +286,7 @@ def _ladder(
     settings: Settings,
 ) -> Iterator[dict[str, Any]]:
     """Yield a task's rows of table ``calibration``."""
-    named = references.values() if task == POOLED else [references[task]]
+    reference = pooled_reference(references) if task == POOLED else references[task]
     correlated = {
         split: _correlate(outputs, task, split, {v.key: v.values for v in variants}, settings)
         for split in SPLITS
@@ -317,7 +315,7 @@ def _ladder(
                 "role": variant.role,
                 "task": task,
                 "split": split,
-                "reference": "+".join(sorted(set(named))),
+                "reference": reference,
                 "n": size.n,
                 "n_prompts": size.n_prompts,
                 **found.estimate(variant.key).columns("pearson"),

@@ -26,6 +26,7 @@ from poq.findings.base import (
     pearson_less,
 )
 from poq.metrics.bootstrap import Estimate
+from poq.pooled import SEPARATOR
 
 PAPER = "multi-dimensional scoring, arXiv 2603.04028"
 TABLES = ("calibration", "dimension_audit", "dimensions", "reference_quality")
@@ -125,7 +126,7 @@ def _ladder(evidence: Evidence) -> pl.DataFrame:
 def _reference(evidence: Evidence) -> str:
     """Return the reference quality that all tasks share."""
     reference = str(_ladder(evidence)["reference"][0])
-    if "+" in reference:
+    if SEPARATOR in reference:
         raise NotMeasured("tasks have no reference quality in common")
     return reference
 

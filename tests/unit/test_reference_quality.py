@@ -6,11 +6,7 @@ from polars.testing import assert_frame_equal
 
 from poq import tables
 from poq.errors import PoqError
-from poq.reference_quality import (
-    mean_quality,
-    reference_quality,
-    references,
-)
+from poq.reference_quality import mean_quality, reference_quality, references
 from poq.schema import REFERENCE_METRICS
 from tests.conftest import Frames
 

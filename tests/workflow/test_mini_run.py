@@ -43,7 +43,7 @@ def test_models_answer_prompts_and_do_not_echo_them(mini: Path) -> None:
     results = mini / "results" / "mini"
     prompts = tables.read("prompts", results / "prompts.parquet")
     outputs = tables.read("outputs", *sorted((results / "outputs").glob("*.parquet")))
-    # 13 prompts x 3 nodes
+    # 15 prompts x 3 nodes
     assert len(prompts) == 15
     assert len(outputs) == 45
     by_node = (

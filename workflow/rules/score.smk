@@ -93,10 +93,12 @@ rule estimate_reliability:
     conda:
         "../../envs/core.yaml"
     params:
-        settings=BOOTSTRAP
-        | {
-            "architectures": cfg.architectures(),
-            "judge": cfg.judge(),
+        settings={
+            "reliability": {
+                "architectures": cfg.architectures(),
+                "judge": cfg.judge(),
+            },
+            "bootstrap": BOOTSTRAP,
             "references": REFERENCES,
         },
         seed=cfg.seed,

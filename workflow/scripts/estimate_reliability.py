@@ -6,13 +6,14 @@ from poq.reliability import reliability
 from poq.stages import stage
 
 with stage(snakemake.log[0]):
-    settings = dict(snakemake.params.settings)
+    settings = snakemake.params.settings
     quality = tables.read("reference_quality", snakemake.input.quality)
     found = reliability(
         tables.read("scores", *snakemake.input.scores),
         tables.read("scales", *snakemake.input.scales),
-        with_pooled(quality, settings.pop("references")),
+        with_pooled(quality, settings["references"]),
         seed=snakemake.params.seed,
-        **settings,
+        **settings["reliability"],
+        **settings["bootstrap"],
     )
     tables.write(found, "reliability", snakemake.output[0], provenance.stamp(snakemake.params))
