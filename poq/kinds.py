@@ -4,15 +4,19 @@ A *kind* is a module with a ``Settings`` class whose ``kind`` field is a ``Liter
 module's own name. Adding one is adding a file: nothing has to be registered. Modules must stay
 cheap to import (heavy libraries are imported inside functions), since reading a configuration
 imports them all; a stage then loads only the one that it needs.
+
+Figures, findings and weightings are found the same way, by :func:`members`.
 """
 
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Mapping
-from functools import reduce
+from functools import cache, reduce
 from importlib import import_module
 from operator import or_
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -24,11 +28,24 @@ from poq.settings import Settings
 
 def names(package: str) -> list[str]:
     """Return the kinds that a package holds, sorted; e.g. ``names("poq.evaluators")``."""
-    modules = (
-        import_module(f"{package}.{module.name}")
-        for module in pkgutil.iter_modules(import_module(package).__path__)
+    return [*members(package, "Settings")]
+
+
+@cache
+def members(package: str, name: str) -> tuple[str, ...]:
+    """Return the modules of a package that define ``name`` at top level, sorted.
+
+    The source is searched, nothing is imported: a module can ask for the kinds of its own package
+    while it is being imported itself. A name that a module imports does not count.
+    """
+    definition = re.compile(rf"^(?:class |def )?{re.escape(name)}(?=[(:= ])", re.MULTILINE)
+    files = (
+        Path(folder, f"{module.name}.py")
+        for folder in import_module(package).__path__
+        for module in pkgutil.iter_modules([folder])
+        if not module.ispkg
     )
-    return sorted(module.__name__.rsplit(".", 1)[1] for module in modules if _is_kind(module))
+    return tuple(sorted(f.stem for f in files if definition.search(f.read_text("utf-8"))))
 
 
 def load(package: str, kind: str) -> ModuleType:
@@ -37,16 +54,10 @@ def load(package: str, kind: str) -> ModuleType:
     Raises:
         PoqError: the package has no such kind.
     """
-    try:
-        module = import_module(f"{package}.{kind}")
-    except ModuleNotFoundError as error:
-        if error.name != f"{package}.{kind}":
-            raise
-        module = None
-    if module is None or not _is_kind(module):
-        known = ", ".join(names(package))
-        raise PoqError(f"{package}: unknown kind {kind!r}; expected one of {known}")
-    return module
+    known = members(package, "Settings")
+    if kind not in known:
+        raise PoqError(f"{package}: unknown kind {kind!r}; expected one of {', '.join(known)}")
+    return import_module(f"{package}.{kind}")
 
 
 def settings(package: str, values: Mapping[str, Any]) -> Any:
@@ -61,8 +72,3 @@ def union(package: str, *, without: str = "") -> Any:
     if len(classes) == 1:
         return classes[0]
     return Annotated[reduce(or_, classes), Field(discriminator="kind")]
-
-
-def _is_kind(module: ModuleType) -> bool:
-    """Tell whether a module defines ``Settings`` itself, rather than importing the name."""
-    return getattr(getattr(module, "Settings", None), "__module__", None) == module.__name__

@@ -7,15 +7,15 @@ of a composite on a :class:`poq.calibration.sample.Sample` of outputs, and retur
 
 from __future__ import annotations
 
-import pkgutil
 from importlib import import_module
 from types import ModuleType
+
+from poq import kinds
 
 
 def weightings() -> list[str]:
     """Return the names of all weightings, sorted."""
-    names = (info.name for info in pkgutil.iter_modules(__path__))
-    return sorted(name for name in names if hasattr(load(name), "fit"))
+    return [*kinds.members(__name__, "fit")]
 
 
 def load(name: str) -> ModuleType:

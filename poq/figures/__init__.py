@@ -18,19 +18,16 @@ Figure modules stay cheap to import: plotting libraries are imported inside func
 from __future__ import annotations
 
 import inspect
-import pkgutil
 from importlib import import_module
 from types import ModuleType
 
+from poq import kinds
 from poq.errors import PoqError
 
 
 def names() -> list[str]:
     """Return the names of all figures, sorted."""
-    modules = (info.name for info in pkgutil.iter_modules(__path__))
-    return sorted(
-        name for name in modules if hasattr(import_module(f"{__name__}.{name}"), "TABLES")
-    )
+    return [*kinds.members(__name__, "TABLES")]
 
 
 def load(name: str) -> ModuleType:

@@ -9,21 +9,18 @@ Nothing has to be registered; a module of this package is a paper's if it has
 
 from __future__ import annotations
 
-import pkgutil
 from importlib import import_module
 from types import ModuleType
 
 import polars as pl
 
+from poq import kinds
 from poq.findings.base import Evidence, row
 
 
 def names() -> list[str]:
     """Return the names of all papers' modules, sorted."""
-    modules = (info.name for info in pkgutil.iter_modules(__path__))
-    return sorted(
-        name for name in modules if hasattr(import_module(f"{__name__}.{name}"), "FINDINGS")
-    )
+    return [*kinds.members(__name__, "FINDINGS")]
 
 
 def load(name: str) -> ModuleType:

@@ -27,7 +27,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for kind in ("square", "round"):
         (folder / f"{kind}.py").write_text(KIND.format(name=kind))
     (folder / "helper.py").write_text("from poq.settings import Settings\n")
-    (folder / "broken.py").write_text("import a_module_that_is_not_there\n")
+    missing = "import a_module_that_is_not_there\n"
+    (folder / "broken.py").write_text(missing + KIND.format(name="broken"))
     monkeypatch.syspath_prepend(tmp_path)
     return name
 
@@ -69,6 +70,15 @@ def test_load_names_what_it_knows(importable: str) -> None:
 def test_load_refuses_a_module_that_is_no_kind(importable: str) -> None:
     with pytest.raises(PoqError, match="unknown kind 'helper'"):
         kinds.load(importable, "helper")
+
+
+def test_a_kind_lists_its_own_package_while_it_is_imported(importable: str, tmp_path: Path) -> None:
+    code = f"from poq import kinds\nOTHERS = kinds.union({importable!r}, without='nested')\n"
+    (tmp_path / importable / "nested.py").write_text(code + KIND.format(name="nested"))
+    # It needs what "nested" defines after the union; the union does not import it: it is no kind.
+    (tmp_path / importable / "user.py").write_text(f"from {importable}.nested import Settings\n")
+    assert kinds.names(importable) == ["nested", "round", "square"]
+    assert kinds.load(importable, "nested").OTHERS is not None
 
 
 def test_load_does_not_hide_a_missing_dependency(package: str) -> None:
