@@ -36,35 +36,64 @@ SURE = 0.95
 LABEL_GAP = 0.075
 """Least distance of labels beside a panel, as a share of its height."""
 
+THEME: dict[Any, Any] = (
+    {
+        "font.family": "DejaVu Sans",  # comes with matplotlib, so metrics never differ
+        "font.size": 9.6,
+        "text.color": ".15",
+        "svg.fonttype": "path",
+        "svg.hashsalt": "poq",
+        "axes.axisbelow": True,
+        "axes.edgecolor": ".6",
+        "axes.grid": True,
+        "axes.labelcolor": ".15",
+        "axes.labelsize": 9.6,
+        "axes.linewidth": 1.0,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 9.6,
+        "grid.color": ".88",
+        "legend.fontsize": 8.8,
+        "legend.title_fontsize": 9.6,
+        "lines.linewidth": 1.2,
+        "lines.markersize": 4.8,
+        "lines.solid_capstyle": "round",
+        "patch.edgecolor": "w",
+        "patch.linewidth": 0.8,
+    }
+    | {
+        f"{axis}.{key}": value
+        for axis in ("xtick", "ytick")
+        for key, value in {
+            "color": ".15",
+            "labelsize": 8.8,
+            "major.size": 4.8,
+            "major.width": 1.0,
+            "minor.size": 3.2,
+            "minor.width": 0.8,
+        }.items()
+    }
+    | {"xtick.bottom": False, "ytick.left": False}
+)
+"""A white grid, and sizes for print."""
+
 
 @contextmanager
 def theme() -> Iterator[None]:
     """Apply the theme inside a ``with`` block, whatever the user's own matplotlib settings."""
     import matplotlib as mpl
-    import seaborn as sns
 
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(sns.axes_style("whitegrid") | sns.plotting_context("paper"))
-        mpl.rcParams.update(
-            {
-                "font.family": "DejaVu Sans",  # comes with matplotlib, so metrics never differ
-                "svg.fonttype": "path",
-                "svg.hashsalt": "poq",
-                "axes.titlelocation": "left",
-                "axes.edgecolor": ".6",
-                "grid.color": ".88",
-                "patch.force_edgecolor": False,
-            }
-        )
+        mpl.rcParams.update(THEME)
         yield
 
 
 def shades(n: int) -> list[tuple[float, float, float]]:
     """Return n colours, dark to light in even steps, so that they differ in grey too."""
-    import seaborn as sns
+    from matplotlib import colormaps
 
-    return list(sns.color_palette("viridis", n + 1)[:n])
+    colors = (colormaps["viridis"](i / (n + 2)) for i in range(1, n + 1))
+    return [(float(red), float(green), float(blue)) for red, green, blue, _ in colors]
 
 
 def ramp() -> Colormap:
