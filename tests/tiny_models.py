@@ -38,6 +38,7 @@ def save_language_model(folder: Path) -> None:
             num_key_value_heads=2,
             bos_token_id=1,
             eos_token_id=2,
+            max_position_embeddings=8192,
             initializer_range=1.0,
         )
     ).save_pretrained(folder)
