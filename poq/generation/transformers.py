@@ -17,7 +17,7 @@ from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
 from poq import hardware
 from poq.errors import PoqError
@@ -66,7 +66,7 @@ class Settings(SamplingSettings):
         description="auto spreads the layers of a model that exceeds one GPU over all of them, and "
         "over the CPU's memory if they do not suffice. CUDA only.",
     )
-    chat_template_kwargs: dict[str, JsonValue] = Field(
+    chat_template_kwargs: dict[str, bool | int | float | str] = Field(
         default_factory=dict,
         description="Variables of the model's chat template, such as enable_thinking: false.",
     )
@@ -318,7 +318,6 @@ class TransformersGenerator:
         Raises:
             PoqError: the template has no such variable, or refuses a user's message.
         """
-        from jinja2 import TemplateError
         from transformers.utils.chat_template_utils import _get_template_variables
 
         where = f"model {self.settings.model}"
@@ -332,7 +331,7 @@ class TransformersGenerator:
             )
         try:
             text = str(self._apply_template("x", tokenize=False))
-        except TemplateError as error:
+        except Exception as error:  # whatever its author's code raises
             raise PoqError(
                 f"{where}: its chat template refuses a user's message: {error}"
             ) from error
