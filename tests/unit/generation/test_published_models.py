@@ -174,7 +174,9 @@ def test_template_keeps_its_own_control_tokens(stand_in: StandIn) -> None:
     assert controls(load(stand_in(PHI3)), ask("</s>")) == ["<|user|>", "<|end|>", "<|assistant|>"]
 
 
-def test_control_token_that_plain_text_gives_too_is_broken_up(stand_in: StandIn) -> None:
+def test_control_token_that_plain_text_gives_too_is_broken_up(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
     """SentencePiece's unigrams may hold a control token as a piece like any other."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -183,12 +185,16 @@ def test_control_token_that_plain_text_gives_too_is_broken_up(stand_in: StandIn)
     pieces = [("<unk>", -9.0), ("</s>", -1.0), ("\u2581", -2.0), *letters]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    node = load(stand_in(TINYLLAMA))
-    node.tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="</s>"
-    )
+    folder = shutil.copytree(stand_in(TINYLLAMA), tmp_path / "unigram")
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        eos_token="</s>",
+        chat_template=load(folder).tokenizer.chat_template,
+    ).save_pretrained(folder)
+    node = load(folder)
     ids, _ = node._input_ids(ask("a </s> b"))
-    assert node.tokenizer.eos_token_id not in ids
+    assert ids.count(node.tokenizer.eos_token_id) == 1  # the template's own
     text = "".join(node.tokenizer.convert_ids_to_tokens(ids))
     assert "a\u2581<\u2581/s>\u2581b" in text
 
