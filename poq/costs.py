@@ -53,7 +53,7 @@ def _of_profiles(profiles: pl.DataFrame) -> pl.DataFrame:
         _speed(batch, batch_seconds).alias("batch_requests_per_second"),
         _speed(batch_tokens, batch_seconds).alias("batch_tokens_per_second"),
         memory.max(),
-        pl.col("parameters", "model_bytes", "hardware").first(),
+        pl.col("parameters", "model_bytes", "precision", "attention", "hardware").first(),
         amount=seconds.median(),
     )
 

@@ -61,7 +61,9 @@ def read_logs(sources: Mapping[str, Mapping[str, Any]], prompts: pl.DataFrame) -
             "prompt_id", "model", "output",
             *(pl.lit(None, pl.Int64).alias(name)
               for name in ("input_tokens", "output_tokens", "seed")),
-            input_truncated=pl.lit(None, pl.Boolean), finish_reason=pl.lit(None, pl.String),
+            *(pl.lit(None, pl.String).alias(name)
+              for name in ("finish_reason", "precision", "attention")),
+            input_truncated=pl.lit(None, pl.Boolean),
         ),
         rows.drop("output").with_columns(unknown),
         pl.DataFrame(outcomes, schema=["task", "outcome", "rows"], orient="row"),

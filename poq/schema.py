@@ -114,6 +114,13 @@ SIZE = [
     Column("model_bytes", INT, "bytes of the weights as they are served; null without a model",
            unit="bytes", low=1, nullable=True),
 ]  # fmt: skip
+SERVED = [
+    Column("precision", STRING, "number format of the model's weights, as `auto` came to it on the "
+           "machine that ran it; null where no transformers model generates here",
+           values=("float32", "bfloat16", "float16", "int8"), nullable=True),
+    Column("attention", STRING, "implementation of attention that was used, likewise",
+           nullable=True),
+]  # fmt: skip
 
 
 RAW = [
@@ -242,6 +249,7 @@ _TABLES = [
             ),
             Column("seed", INT, "seed of sampling; null where decoding is greedy, and for logged "
                    "outputs", nullable=True),
+            *SERVED,
         ],
     ),
     Table(
@@ -286,6 +294,7 @@ _TABLES = [
             Column("peak_memory", FLOAT, "peak memory of the process so far, libraries and model "
                    "included (CPU: resident set; CUDA: allocated)", unit="MiB", low=0),
             *SIZE,
+            *SERVED,
             Column("hardware", STRING, "processor, threads and accelerator"),
         ],
     ),
@@ -312,6 +321,7 @@ _TABLES = [
             Column("peak_memory", FLOAT, "largest peak memory of single requests; null for logs",
                    unit="MiB", low=0, nullable=True),
             *SIZE,
+            *SERVED,
             Column("hardware", STRING, "processor, threads and accelerator; null for logs",
                    nullable=True),
             _unit("cost", "normalised cost: 0 the cheapest of its kind and task, 1 the dearest; 0 "

@@ -20,14 +20,15 @@ def summarize(
 
     Args:
         tables: ``rewards``, ``quality``, ``reliability``, ``recommendations``, ``findings``,
-            ``costs`` and ``scores`` of all evaluators; ``calibration`` of a run with dimensions,
-            ``log_rows`` of one over logs.
+            ``costs``, ``outputs`` of all nodes and ``scores`` of all evaluators; ``calibration``
+            of a run with dimensions, ``log_rows`` of one over logs.
         references: the reference quality chosen for each task.
         confidence: coverage of the intervals, in (0, 1).
     """
     lines = [
         f"Intervals are {100 * confidence:g}% and resample prompts. All is of the test split.",
         *_logs(tables.get("log_rows"), tables["costs"]),
+        *_served(tables["outputs"]),
         *_rewards(tables["rewards"], "inference"),
         *_rewards(tables["rewards"], "evaluator"),
         *_quality(tables["quality"], references),
@@ -56,6 +57,16 @@ def _logs(log_rows: pl.DataFrame | None, costs: pl.DataFrame) -> Iterator[str]:
             yield f"  {task:<22} tells neither cost nor latency: every model costs 0"
         elif rows["seconds"].has_nulls():
             yield f"  {task:<22} tells no latency: cost as logged, no figure by seconds"
+
+
+def _served(outputs: pl.DataFrame) -> Iterator[str]:
+    """Yield the precision and attention of each node that ran a model; nothing if none did."""
+    kinds = ["model", "precision", "attention"]
+    counts = outputs.drop_nulls("precision").group_by(kinds).len().sort(kinds)
+    if len(counts):
+        yield "\nPrecision and attention of inference nodes, as they were run"
+    for model, precision, attention, n in counts.iter_rows():
+        yield f"  {model:<22} {precision}, {attention}   {n} outputs"
 
 
 def _rewards(rewards: pl.DataFrame, kind: str) -> Iterator[str]:

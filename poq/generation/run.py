@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from poq import kinds
 from poq.checkpoint import Checkpoint
+from poq.errors import PoqError
 from poq.generation.base import (
     Completion,
     Generator,
@@ -22,6 +23,7 @@ from poq.generation.base import (
     ServingSettings,
     requests,
 )
+from poq.models.served import served_of
 from poq.prompting import PromptFormat
 from poq.schema import TABLES
 from poq.shards import WHOLE, Shard
@@ -30,7 +32,10 @@ log = logging.getLogger(__name__)
 
 
 def load_node(
-    values: Mapping[str, Any], formats: Mapping[str, PromptFormat], folder: Path | None
+    values: Mapping[str, Any],
+    formats: Mapping[str, PromptFormat],
+    folder: Path | None,
+    name: str | None = None,
 ) -> Generator:
     """Return a loaded inference node.
 
@@ -39,6 +44,10 @@ def load_node(
             task) and ``seed``.
         formats: each task's template and worked example.
         folder: the model's folder; None for a backend without a model.
+        name: the node's name, for messages.
+
+    Raises:
+        PoqError: the node cannot be served as configured.
     """
     serving = Serving(
         settings=ServingSettings.model_validate(values["serving"]),
@@ -50,7 +59,10 @@ def load_node(
     )
     backend = kinds.load("poq.generation", values["node"]["kind"])
     settings = kinds.settings("poq.generation", values["node"])
-    generator: Generator = backend.load(settings, serving, folder)
+    try:
+        generator: Generator = backend.load(settings, serving, folder)
+    except PoqError as error:
+        raise PoqError(f"inference_nodes.{name}: {error}" if name else str(error)) from error
     return generator
 
 
@@ -97,7 +109,8 @@ def generate_outputs(
                 done = f"{progress.n} of {total} prompts"
                 log.info("%s: %s, %d tokens, %.1f tokens/s", name, done, tokens, rate)
             completed += zip(batch, completions, strict=True)
+    served = served_of(generator)._asdict()
     return TABLES["outputs"].frame(
-        {"prompt_id": request.prompt_id, "model": name, **completion._asdict()}
+        {"prompt_id": request.prompt_id, "model": name, **completion._asdict(), **served}
         for request, completion in completed
     )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import polars as pl
 
 from poq import hardware
+from poq.models.served import WITHOUT_MODEL, Served
 from poq.models.size import ModelSize
 from poq.streams import stream
 
@@ -49,6 +50,7 @@ def profile_tasks(
     threads: int,
     seed: int,
     size: ModelSize | None,
+    served: Served = WITHOUT_MODEL,
 ) -> pl.DataFrame:
     """Time requests of every task to a node, single ones and then several at once.
 
@@ -65,6 +67,7 @@ def profile_tasks(
         threads: CPU threads that the node has, for the description of the hardware.
         seed: the run's seed.
         size: of the node's model, if it holds one.
+        served: how the node's model computes.
 
     Returns:
         Table ``profile``.
@@ -91,6 +94,8 @@ def profile_tasks(
         hardware=pl.lit(hardware.describe(threads)),
         parameters=pl.lit(size and size.parameters, pl.Int64),
         model_bytes=pl.lit(size and size.model_bytes, pl.Int64),
+        precision=pl.lit(served.precision, pl.String),
+        attention=pl.lit(served.attention, pl.String),
     )
 
 

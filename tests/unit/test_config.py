@@ -115,9 +115,9 @@ def change(demo_config: dict[str, Any]) -> Change:
         ),
         # names of something that is not there
         (
-            "inference_nodes/smollm2-bf16/model",
+            "inference_nodes/smollm2/model",
             "smollm",
-            "inference_nodes.smollm2-bf16.model: found 'smollm'; expected one of {models}",
+            "inference_nodes.smollm2.model: found 'smollm'; expected one of {models}",
         ),
         (
             "evaluators/minilm-reference/model",
@@ -142,9 +142,9 @@ def change(demo_config: dict[str, Any]) -> Change:
             "trained_models.gemma-3-270m: found a name of `models`; expected another",
         ),
         (
-            "inference_nodes/smollm2-bf16/model",
+            "inference_nodes/smollm2/model",
             "minilm-cross",
-            "inference_nodes.smollm2-bf16.model: found 'minilm-cross'; expected one of {models}",
+            "inference_nodes.smollm2.model: found 'minilm-cross'; expected one of {models}",
         ),
         (
             "trained_models/minilm-cross/base",
@@ -235,9 +235,9 @@ def change(demo_config: dict[str, Any]) -> Change:
             "expected low below high",
         ),
         (
-            "inference_nodes/smollm2-bf16",
+            "inference_nodes/smollm2",
             {"kind": "transformers", "model": "gemma-3-270m", "top_p": 0.9},
-            "inference_nodes.smollm2-bf16: found {{'kind': 'transformers', 'model': "
+            "inference_nodes.smollm2: found {{'kind': 'transformers', 'model': "
             "'gemma-3-270m', 'top_p': 0.9}}; expected no top_p at temperature 0, where it has no "
             "effect",
         ),
@@ -697,9 +697,9 @@ def test_a_file_that_is_no_configuration_is_refused(
             "keep_gguf is False; expected a model with keep_gguf: true",
         ),
         (
-            "inference_nodes/smollm2-bf16/model",
+            "inference_nodes/smollm2/model",
             "smollm2-135m-instruct-q4",
-            "inference_nodes.smollm2-bf16.model: found 'smollm2-135m-instruct-q4', whose "
+            "inference_nodes.smollm2.model: found 'smollm2-135m-instruct-q4', whose "
             "keep_gguf is True; expected a model with keep_gguf: false",
         ),
         (

@@ -31,6 +31,8 @@ def profiles(
                 "peak_memory": 100.0 + request,
                 "parameters": 10 if kind == "inference" else None,
                 "model_bytes": 20 if kind == "inference" else None,
+                "precision": "float32" if kind == "inference" else None,
+                "attention": "eager" if kind == "inference" else None,
                 "hardware": "test",
             }
             for (node, kind, task), values in seconds.items()
@@ -111,7 +113,8 @@ def test_costs_are_normalised_within_kind_and_task() -> None:
     assert found["judge"]["tokens_per_second"] is None
     assert found["middle"]["peak_memory"] == 102.0
     assert (found["middle"]["parameters"], found["middle"]["model_bytes"]) == (10, 20)
-    assert found["judge"]["parameters"] is None
+    assert (found["middle"]["precision"], found["middle"]["attention"]) == ("float32", "eager")
+    assert found["judge"]["parameters"] is found["judge"]["precision"] is None
     assert set(costs.columns) == {column.name for column in TABLES["costs"].columns}
     assert found["middle"]["batch"] is None
     assert found["middle"]["batch_requests_per_second"] is None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from poq.summary import _ladder, summarize
+from poq.summary import _ladder, _served, summarize
 from tests.conftest import Frames
 
 
@@ -79,6 +79,7 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
         "reliability": reliability,
         "findings": findings,
         "scores": scores,
+        "outputs": frame("outputs"),
         "costs": frame("costs"),
     }
     lines = summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()
@@ -167,3 +168,20 @@ def test_the_size_of_the_ladder_is_that_of_a_rung_with_outputs(frame: Frames) ->
     assert "0.500" in single
     (heading, *_) = _ladder(ladder.filter(variant="default"))
     assert heading.endswith("(n = 0 outputs of 0 prompts)")
+
+
+def test_summary_says_how_each_node_computed(frame: Frames) -> None:
+    outputs = frame(
+        "outputs",
+        prompt_id=["1", "2", "1", "2", "1"],
+        model=["mixed", "mixed", "gemma", "gemma", "lead"],
+        precision=["float32", "bfloat16", "float32", "float32", None],
+        attention=["sdpa", "sdpa", "eager", "eager", None],
+    )
+    assert [line.split() for line in _served(outputs)] == [
+        ["Precision", "and", "attention", "of", "inference", "nodes,", "as", "they", "were", "run"],
+        ["gemma", "float32,", "eager", "2", "outputs"],
+        ["mixed", "bfloat16,", "sdpa", "1", "outputs"],
+        ["mixed", "float32,", "sdpa", "1", "outputs"],
+    ]
+    assert list(_served(frame("outputs"))) == []

@@ -63,7 +63,7 @@ def test_models_answer_prompts_and_do_not_echo_them(mini: Path) -> None:
 
 def test_nodes_differ(mini: Path) -> None:
     results = mini / "results" / "mini" / "outputs"
-    greedy = tables.read("outputs", results / "smollm2-bf16.parquet")
+    greedy = tables.read("outputs", results / "smollm2.parquet")
     hot = tables.read("outputs", results / "smollm2-hot.parquet")
     assert greedy["output"].to_list() != hot["output"].to_list()
     assert greedy["seed"].is_null().all()
@@ -80,7 +80,7 @@ def test_every_figure_is_there_in_three_forms(mini: Path) -> None:
 
 def test_summary_names_nodes_and_evaluators(mini: Path) -> None:
     summary = (mini / "results" / "mini" / "summary.txt").read_text()
-    for name in ("lead", "smollm2-bf16", "static-reference", "lexical-context"):
+    for name in ("lead", "smollm2", "static-reference", "lexical-context"):
         assert name in summary
     assert "cost-aware/sts-f1" in summary
     assert (

@@ -13,7 +13,7 @@ from tests.workflow.conftest import ROOT, prepare, run
 pytestmark = pytest.mark.workflow
 # Job -> GPUs, of the mini configuration: what loads a model into torch asks for one.
 NEEDS = {
-    "generate_outputs smollm2-bf16": 1,
+    "generate_outputs smollm2": 1,
     "generate_outputs smollm2-hot": 1,
     "generate_outputs lead": 0,
     "score_outputs static-reference": 1,
@@ -76,7 +76,7 @@ def test_here_jobs_ask_for_a_gpu_if_there_is_one(machine: Path, tmp_path: Path) 
     folder = prepare(tmp_path / "run", "mini.yaml")
     assert set(asked(folder).values()) == {0}
     (machine / "nvidia-smi").touch(0o755)
-    assert asked(folder)["generate_outputs smollm2-bf16"] == 1
+    assert asked(folder)["generate_outputs smollm2"] == 1
     assert asked(folder)["generate_outputs lead"] == 0
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.workflow.conftest import command, environment, prepare, run
 
 pytestmark = pytest.mark.workflow
-TARGET = "results/mini/outputs/smollm2-bf16.parquet"
+TARGET = "results/mini/outputs/smollm2.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +60,10 @@ def test_killed_generation_goes_on_and_equals_an_undisturbed_run(
     if orphan:
         return
     # 9 + 6 prompts in batches of 2 make 5 + 3 batches; the logs tell how many were taken over.
-    logs = folder / "results/mini/logs/generate_outputs/smollm2-bf16"
+    logs = folder / "results/mini/logs/generate_outputs/smollm2"
     log = "".join((logs / f"{number}-of-2.log").read_text() for number in (1, 2))
     taken_over = re.findall(r"(\d) of (\d) batches taken over", log)
     assert [int(batches) for _, batches in taken_over] == [4, 4]
     assert sum(int(kept) for kept, _ in taken_over) == finished
     assert log.count("tokens/s") == 8 - finished
-    assert not checkpoints.joinpath("outputs", "smollm2-bf16").exists()
+    assert not checkpoints.joinpath("outputs", "smollm2").exists()

@@ -30,6 +30,7 @@ rule summarize_run:
         findings=table("findings"),
         calibration=table("calibration") if has("calibration") else [],
         costs=table("costs"),
+        outputs=all_outputs(),
         scores=all_of_evaluators("scores"),
         # What the summary does not read, but comes before it: it marks the end of a run.
         config=results("config.yaml"),

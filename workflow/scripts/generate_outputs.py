@@ -6,6 +6,7 @@ from poq import hardware, provenance, tables
 from poq.checkpoint import Checkpoint
 from poq.generation.run import generate_outputs, load_node
 from poq.models.folder import model_folder
+from poq.models.served import served_of
 from poq.prompting import load_formats
 from poq.shards import Shard
 from poq.stages import stage
@@ -18,11 +19,13 @@ with stage(snakemake.log[0]):
     read = [*files.templates, *files.examples, *files.model]
     contents = [Path(path).read_text(encoding="utf-8") for path in read]
     folder = model_folder(files.model[0]) if files.model else None
+    node = load_node(settings, formats, folder, snakemake.wildcards.model)
+    kept_for = stamp | {"files": contents, "served": served_of(node)}
     outputs = generate_outputs(
         snakemake.wildcards.model,
-        load_node(settings, formats, folder),
+        node,
         tables.read("prompts", files.prompts),
-        Checkpoint(snakemake.params.checkpoint, stamp | {"files": contents}),
+        Checkpoint(snakemake.params.checkpoint, kept_for),
         Shard.parse(snakemake.wildcards.scatteritem),
     )
     tables.write(outputs, "outputs", snakemake.output[0], stamp)

@@ -12,6 +12,7 @@ with stage(snakemake.log[0]):
     frames = {name: tables.read(name, snakemake.input[name]) for name in names}
     if snakemake.input.calibration:
         frames["calibration"] = tables.read("calibration", snakemake.input.calibration)
+    frames["outputs"] = tables.read("outputs", *snakemake.input.outputs)
     frames["scores"] = tables.read("scores", *snakemake.input.scores)
     text = summarize(frames, snakemake.params.references, snakemake.params.confidence)
     write_text(snakemake.output.text, text)

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from poq import tables
+from poq.models.served import Served
 from poq.models.size import ModelSize
 from poq.profiling.measure import Call, profile_tasks, reported_prompts
 
@@ -44,7 +45,15 @@ def test_batches_are_measured_once_and_last(tmp_path: Path) -> None:
     calls = [call("qa:1", "qa", 1), call("qa:2", "qa", 8), call("s:1", "summarization", 1)]
     size = ModelSize(parameters=10, model_bytes=20)
     profile = profile_tasks(
-        "n", "inference", calls, requests=2, warmup=1, threads=1, seed=1, size=size
+        "n",
+        "inference",
+        calls,
+        requests=2,
+        warmup=1,
+        threads=1,
+        seed=1,
+        size=size,
+        served=Served("float32", "eager"),
     )
     # A warm-up and two requests for each task, then the batch (on CUDA twice).
     assert done[:6] == ["qa:1 1"] * 3 + ["s:1 1"] * 3
@@ -58,6 +67,7 @@ def test_batches_are_measured_once_and_last(tmp_path: Path) -> None:
         ("qa", 2, 8, 8),
     ]
     assert profile.select("parameters", "model_bytes").unique().rows() == [(10, 20)]
+    assert profile.select("precision", "attention").unique().rows() == [("float32", "eager")]
     tables.write(profile, "profile", tmp_path / "p.parquet", {})
 
 
