@@ -135,7 +135,8 @@ def chosen_prompts(
     texts = {name: text or "" for name, text in known.items()} | settings.prompts
     names = {"target_prompt": settings.target_prompt, "output_prompt": settings.output_prompt}
     for key, name in names.items():
-        if name not in (None, AUTO, *texts):
+        # sentence-transformers lists some names with every model, and no text for them.
+        if name not in (None, AUTO) and not texts.get(name):
             listed = ", ".join(sorted(name for name, text in texts.items() if text)) or "none"
             raise PoqError(f"{key}: found {name!r}; expected a prompt of the model: {listed}")
     fitting = _fitting_prompts(settings.compares_with, texts, texts.get(default or "", ""))
@@ -195,7 +196,10 @@ def cosine_scorer(
         distinct = dict.fromkeys(targets)
         if window is None or target_room is None:
             return {target: [target] for target in distinct}
-        return {target: windows(target, target_room, count) for target in distinct}
+        parts = {target: windows(target, target_room, count) for target in distinct}
+        if prompts.target.endswith(" "):
+            return {target: [part.lstrip() for part in own] for target, own in parts.items()}
+        return parts
 
     def score(outputs: Sequence[str], targets: Sequence[str]) -> NDArray[np.float64]:
         parts = parts_of(targets)

@@ -133,7 +133,8 @@ def windows(text: str, room: int, count: TokenCounter) -> list[str]:
     """Return a text in windows of at most ``room`` tokens, each as long as fits.
 
     Windows are made of whole sentences; a sentence that does not fit, of words. A single word that
-    does not fit is a window by itself, which the model cuts. A text that fits is its own window.
+    does not fit is a window by itself, which the model cuts. A text that fits is its own window;
+    other windows begin with a space, which some tokenizers make a part of the first word.
 
     Args:
         text: the text.
@@ -149,7 +150,7 @@ def windows(text: str, room: int, count: TokenCounter) -> list[str]:
             found[-1] += f" {piece}"
             filled += tokens
         else:
-            found.append(piece)
+            found.append(f" {piece}")
             filled = tokens
     return found
 
@@ -166,7 +167,6 @@ def _pieces(text: str, room: int, count: TokenCounter) -> Iterable[tuple[str, in
 
 
 def _counts(pieces: list[str], count: TokenCounter) -> list[int]:
-    # With the space before it, which some tokenizers make a part of the word.
     counts: list[int] = count([f" {piece}" for piece in pieces]).tolist()
     return counts
 
