@@ -347,9 +347,10 @@ class Config(Settings):
                 kind = getattr(evaluator, "kind", None)
                 yield f"evaluators.{name}.kind: found {kind!r}; expected 'cross_encoder'"
                 continue
+            # Without max_length it reads as much as its folder says: what it was trained on.
             trained_as = {"compares_with": model.target, "max_length": model.max_length}
             for key, value in trained_as.items():
-                if (found := getattr(evaluator, key)) != value:
+                if (found := getattr(evaluator, key)) not in (value, None):
                     yield (
                         f"evaluators.{name}.{key}: found {found!r}; expected {value!r}, as its "
                         "model was trained"

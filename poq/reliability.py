@@ -11,6 +11,7 @@ from poq.pooled import POOLED, references_of
 from poq.reference_quality import references
 from poq.schema import JUDGE
 from poq.streams import stream
+from poq.tables import cut
 
 
 def reliability(
@@ -79,6 +80,7 @@ def reliability(
                     "compares_with": compared[str(evaluator)],
                     "n": len(scored),
                     "n_prompts": scored["prompt_id"].n_unique(),
+                    "cut_share": scored.select(cut("target", "output").mean()).item(),
                     **{key: value for column in columns for key, value in column.items()},
                 }
             )

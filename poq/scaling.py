@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from poq.evaluators.scale import FittedScale, FixedScale, Scale
+from poq.schema import RAW
 from poq.tables import with_prompts
 
 MIDPOINT = 5.0
@@ -38,7 +39,7 @@ def scale_scores(
     scored = (
         with_prompts(raw, prompts)
         .sort("prompt_id", "model")
-        .select(*keys, "task", "split", "raw", "missing")
+        .select(*keys, "task", "split", *(column.name for column in RAW))
     )
     scales = pl.DataFrame(
         [

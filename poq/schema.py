@@ -129,6 +129,14 @@ RAW = [
            nullable=True),
     Column("missing", STRING, "why the evaluator gave no score; null where it gave one",
            nullable=True),
+    *(
+        Column(f"{text}_tokens{read}", INT, f"tokens of the {what}{said}, by the evaluator's own "
+               "tokenizer, without special tokens; null where it has none, and for outputs that "
+               "it is not shown", unit="tokens", low=0, nullable=True)
+        for text, what in (("target", "target (the longest of several references)"),
+                           ("output", "output"))
+        for read, said in (("", ""), ("_read", " that the evaluator reads; the rest is cut"))
+    ),
 ]  # fmt: skip
 POOLED_TASK = Column(
     "task", STRING, "task; 'pooled' for all rounds", values=(*TASKS, "pooled")
@@ -400,7 +408,7 @@ _TABLES = [
             RAW[0],
             Column("score", FLOAT, "score on the common scale; 0 for an empty output; null where "
                    "it is missing", low=0, high=10, nullable=True),
-            RAW[1],
+            *RAW[1:],
         ],
     ),
     Table(
@@ -446,6 +454,9 @@ _TABLES = [
             COMPARES_WITH,
             _count("n", "outputs that both have a value for"),
             _count("n_prompts", "prompts"),
+            Column("cut_share", FLOAT, "share of these outputs that the evaluator read in part, "
+                   "or whose target it read in part; null for an evaluator without a tokenizer",
+                   low=0, high=1, nullable=True),
             *_estimate("pearson", "Pearson's r; null if a variable is constant", -1, 1),
             *_estimate("spearman", "Spearman's rho; null if a variable is constant", -1, 1),
             *_estimate("kendall", "Kendall's tau-b; null if a variable is constant", -1, 1),

@@ -18,11 +18,19 @@ from tqdm import tqdm
 from poq import hardware, kinds
 from poq.checkpoint import Checkpoint
 from poq.errors import PoqError
-from poq.evaluators.base import AnyScorer, EvaluatorSettings, Target, Verdicts
+from poq.evaluators.base import (
+    AnyScorer,
+    EvaluatorSettings,
+    NetworkScorer,
+    Reading,
+    Target,
+    Verdicts,
+)
+from poq.schema import RAW
 from poq.sentences import evidence
 from poq.shards import WHOLE, Shard
 from poq.streams import stream
-from poq.tables import evaluated
+from poq.tables import cut, evaluated
 
 NOT_SAMPLED = "not in the evaluator's sample"
 ANY_SCALE = {"method": "fixed", "low": 0, "high": 1}
@@ -50,6 +58,8 @@ def score_outputs(
 
     An empty output is not shown to the evaluator: its raw value is null. An output that the
     evaluator fails to score, or that is of no prompt of its ``sample``, has a reason instead.
+    An evaluator that runs a network also reports how many tokens each text has and how many it
+    reads; one warning says how many outputs it reads in part.
 
     Args:
         evaluator: name of the evaluator.
@@ -71,19 +81,29 @@ def score_outputs(
     taken_over = sum(len(part) for part, stored in zip(chunks, kept, strict=True) if stored)
     log.info("%s: %d of %d outputs taken over", evaluator, taken_over, total)
     unshown = rows.filter(~sampled).gather_every(shard.count, shard.number - 1)
-    found = [_raw(unshown, pl.lit(None, pl.Float64), pl.lit(NOT_SAMPLED))]
+    found = [_raw(unshown, {"missing": [NOT_SAMPLED] * len(unshown)})]
     with tqdm(total=total, initial=taken_over, desc=evaluator, unit="output") as progress:
         for part, pairs, stored in zip(chunks, shown, kept, strict=True):
             if not stored:
                 values, missing = raw_values(scorer, *pairs)
                 raw = [None if np.isnan(value) else value for value in values.tolist()]
-                stored = {"raw": raw, "missing": missing}
+                stored = {"raw": raw, "missing": missing, **tokens_read(scorer, *pairs)}
                 checkpoint.put(pairs, stored)
                 progress.update(len(part))
                 log.info("%s: %d of %d outputs", evaluator, progress.n, total)
-            series = pl.Series(stored["raw"], dtype=pl.Float64)
-            found.append(_raw(part, series, pl.Series(stored["missing"], dtype=pl.String)))
-    return pl.concat(found).with_columns(evaluator=pl.lit(evaluator))
+            found.append(_raw(part, stored))
+    raw_scores = pl.concat(found).with_columns(evaluator=pl.lit(evaluator))
+    shares = raw_scores.select(
+        target=cut("target").mean(), output=cut("output").mean(), n=cut("output").count()
+    ).row(0, named=True)
+    if shares["target"] or shares["output"]:
+        log.warning(
+            "%s: reads at most %s tokens: the target of %.0f %% of %d outputs is cut, and %.0f %% "
+            "of the outputs are",
+            *(evaluator, getattr(scorer, "limit", None)),
+            *(100 * shares["target"], shares["n"], 100 * shares["output"]),
+        )
+    return raw_scores
 
 
 def sampled_prompts(prompts: pl.DataFrame, sample: int | None, seed: int) -> list[str]:
@@ -103,7 +123,7 @@ def sampled_prompts(prompts: pl.DataFrame, sample: int | None, seed: int) -> lis
 
 
 def load_evaluator(
-    values: Mapping[str, Any], folder: Path | None
+    values: Mapping[str, Any], folder: Path | None, *, between_outputs: bool = False
 ) -> tuple[EvaluatorSettings, AnyScorer]:
     """Return an evaluator's typed settings and the loaded scorer, its model on CUDA if it is there.
 
@@ -111,9 +131,12 @@ def load_evaluator(
         values: its settings, with their ``kind``; ``scale``, on which no raw value depends, may be
             left out.
         folder: folder of its model; None for a kind without one.
+        between_outputs: it compares outputs with each other, not with their targets.
     """
     device = hardware.device() if folder else "cpu"
     settings: EvaluatorSettings = kinds.settings("poq.evaluators", {"scale": ANY_SCALE, **values})
+    if between_outputs:
+        settings = settings.between_outputs()
     scorer: AnyScorer = kinds.load("poq.evaluators", values["kind"]).load(settings, folder, device)
     return settings, scorer
 
@@ -181,9 +204,38 @@ def raw_values(
     return Verdicts(np.where(np.isneginf(raw), np.nan, raw), missing)
 
 
+def tokens_read(
+    scorer: AnyScorer, outputs: Sequence[str], targets: Sequence[Sequence[str]]
+) -> dict[str, list[int | None]]:
+    """Return the columns of :class:`poq.evaluators.base.Reading`, one entry an output.
+
+    Of several targets the longest one counts: if it is read whole, all are. None for an empty
+    output, and for an evaluator without a tokenizer.
+    """
+    found: list[tuple[int | None, ...]] = [(None,) * len(Reading._fields)] * len(outputs)
+    pairs = [
+        (row, output, target)
+        for row, (output, texts) in enumerate(zip(outputs, targets, strict=True))
+        for target in texts
+        if output.strip()
+    ]
+    if isinstance(scorer, NetworkScorer) and pairs:
+        rows, shown, compared = zip(*pairs, strict=True)
+        reading = np.stack(scorer.reading(shown, compared), axis=1).tolist()
+        for row, counts in zip(rows, reading, strict=True):
+            longest = found[row][0]
+            if longest is None or counts[0] > longest:
+                found[row] = tuple(counts)
+    return {name: [counts[i] for counts in found] for i, name in enumerate(Reading._fields)}
+
+
 def _verdicts(given: NDArray[np.float64] | Verdicts) -> Verdicts:
     return given if isinstance(given, Verdicts) else Verdicts(given, [None] * len(given))
 
 
-def _raw(rows: pl.DataFrame, raw: Any, missing: Any) -> pl.DataFrame:
-    return rows.select("prompt_id", "model").with_columns(raw=raw, missing=missing)
+def _raw(rows: pl.DataFrame, values: Mapping[str, Sequence[Any]]) -> pl.DataFrame:
+    """Return the rows of an evaluator's outputs; what ``values`` lacks is null."""
+    none = [None] * len(rows)
+    return rows.select("prompt_id", "model").with_columns(
+        pl.Series(column.name, values.get(column.name, none), dtype=column.dtype) for column in RAW
+    )

@@ -41,7 +41,7 @@ def similarities(
     Raises:
         PoqError: the scale is fitted: it would be one of other values than similarities.
     """
-    settings, scorer = load_evaluator(values, folder)
+    settings, scorer = load_evaluator(values, folder, between_outputs=True)
     if not isinstance(settings.scale, FixedScale):
         raise PoqError("similarities: found an evaluator with a fitted scale; expected a fixed one")
     low, width = settings.scale.low, settings.scale.high - settings.scale.low

@@ -10,6 +10,7 @@ import polars as pl
 from poq.calibration.rungs import rungs, standing
 from poq.pooled import pooled_reference
 from poq.schema import KEPT
+from poq.tables import cut
 from poq.visible import visible
 
 
@@ -34,6 +35,7 @@ def summarize(
         *_quality(tables["quality"], references),
         *_reliability(tables["reliability"], references),
         *_missing(tables["scores"]),
+        *_cut(tables["scores"]),
         *_ladder(tables.get("calibration")),
         *_recommendations(tables["recommendations"]),
         *_findings(tables["findings"]),
@@ -156,6 +158,25 @@ def _missing(scores: pl.DataFrame) -> Iterator[str]:
         yield f"\nMissing scores, of {len(test) // test['evaluator'].n_unique()} outputs"
     for evaluator, reason, count in counts.iter_rows():
         yield f"  {evaluator:<22} {count:>7}   {reason}"
+
+
+def _cut(scores: pl.DataFrame) -> Iterator[str]:
+    """Yield which evaluators read texts in part, for each task; nothing if none does."""
+    shown = scores.filter(pl.col("split") == "test").drop_nulls("target_tokens")
+    shares = shown.group_by("evaluator", "task").agg(
+        pl.len().alias("n"),
+        cut("target", "output").mean().alias("either"),
+        cut("target").mean().alias("target"),
+        cut("output").mean().alias("output"),
+        pl.col("target_tokens_read").sum() / pl.col("target_tokens").sum(),
+    )
+    found = shares.filter(pl.col("either") > 0).sort("evaluator", "task")
+    if len(found):
+        yield "\nTexts longer than an evaluator reads, share of the outputs whose text is cut"
+    for row in found.to_dicts():
+        cuts = f"target {row['target']:.0%}, output {row['output']:.0%} of {row['n']}"
+        read = f"{row['target_tokens_read']:.0%} of the tokens of targets are read"
+        yield f"  {row['evaluator']:<22} {row['task']:<15} {cuts}; {read}"
 
 
 def _estimate(row: Mapping[str, float | None], name: str) -> str:

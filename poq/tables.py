@@ -210,3 +210,16 @@ def _castable(found: pl.DataType, expected: pl.DataType) -> bool:
     return (found.is_integer() and expected.is_numeric()) or (
         found.is_float() and expected.is_float()
     )
+
+
+def cut(*texts: str) -> pl.Expr:
+    """Return whether an evaluator read any of the texts in part, for rows of table ``scores``.
+
+    Null for an evaluator without a tokenizer, and for an output that it was not shown.
+
+    Args:
+        texts: "target", "output" or both.
+    """
+    return pl.any_horizontal(
+        pl.col(f"{text}_tokens_read") < pl.col(f"{text}_tokens") for text in texts
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,10 @@ class EvaluatorSettings(Settings):
         """Return the files that the evaluator reads, as they stand in the configuration."""
         return []
 
+    def between_outputs(self) -> Self:
+        """Return the settings with which the evaluator compares two outputs with each other."""
+        return self
+
     @property
     def architecture(self) -> str:
         """How the evaluator is built: its kind, unless the kind tells several apart."""
@@ -63,6 +67,31 @@ class EncoderSettings(EvaluatorSettings):
 
     model: str = Field(description="Name of a model folder, a key of `models`.")
     batch_size: int = Field(16, ge=1, description="Texts or pairs in one forward pass.")
+    max_length: int | None = Field(
+        None,
+        ge=8,
+        description="Tokens of a text (of a pair for a cross-encoder) that are read, special ones "
+        "and prompts included; the rest is cut. As many as the model's own configuration has if "
+        "left out; never more than its positions.",
+    )
+
+
+class WindowSettings(Settings):
+    """A target longer than the model can read is scored in windows of whole sentences."""
+
+    pool: Literal["max", "mean"] = Field(
+        "max", description="What becomes of the raw values of a target's windows."
+    )
+
+
+class TransformerSettings(EncoderSettings):
+    """Settings of the evaluators that run a transformer, which reads a limited number of tokens."""
+
+    windows: WindowSettings | None = Field(
+        None,
+        description="How a target that is too long is scored window by window; it is cut if left "
+        "out. An output that is too long is cut in any case.",
+    )
 
 
 class Verdicts(NamedTuple):
@@ -73,6 +102,19 @@ class Verdicts(NamedTuple):
 
     values: NDArray[np.float64]
     missing: list[str | None]
+
+
+class Reading(NamedTuple):
+    """Tokens of n pairs of target and output, and how many of them an evaluator reads.
+
+    Arrays of shape (n,), in tokens of the evaluator's own tokenizer. Special tokens and prompts do
+    not count. A text is cut where fewer tokens are read than it has.
+    """
+
+    target_tokens: NDArray[np.int64]
+    target_tokens_read: NDArray[np.int64]
+    output_tokens: NDArray[np.int64]
+    output_tokens_read: NDArray[np.int64]
 
 
 class Scorer(Protocol):
@@ -87,11 +129,26 @@ class Scorer(Protocol):
 
 
 class NetworkScorer:
-    """A scorer that knows the size of the network behind it."""
+    """A scorer that knows the network behind it: its size, and how many tokens it reads.
 
-    def __init__(self, network: Module, score: Scorer) -> None:
+    Args:
+        network: the network.
+        score: returns raw values.
+        reading: returns the tokens of pairs of output and target, without running the network.
+        limit: tokens that it reads at most, special ones included; None if it reads all.
+    """
+
+    def __init__(
+        self,
+        network: Module,
+        score: Scorer,
+        reading: Callable[[Sequence[str], Sequence[str]], Reading],
+        limit: int | None,
+    ) -> None:
         self.network = network
         self.score = score
+        self.reading = reading
+        self.limit = limit
 
     def __call__(self, outputs: Sequence[str], targets: Sequence[str]) -> NDArray[np.float64]:
         """Return raw values; see :class:`Scorer`."""

@@ -2,7 +2,8 @@
 
 A table of token vectors and their mean (sentence-transformers ``StaticEmbedding``): hundreds of
 times cheaper than a transformer, and blind to word order. The folder holds ``tokenizer.json`` and
-one safetensors file with a single two-dimensional tensor (tokens x dimensions).
+one safetensors file with a single two-dimensional tensor (tokens x dimensions). A text of any
+length is read whole, unless ``max_length`` or ``tokenizer.json`` cuts it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import ClassVar, Literal
 from poq.errors import PoqError
 from poq.evaluators.base import EncoderSettings, Scorer
 from poq.evaluators.bi_encoder import cosine_scorer
+from poq.evaluators.reading import TokenCounter
 
 
 class Settings(EncoderSettings):
@@ -45,8 +47,13 @@ def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
             f"{folder}: found tensors {shapes}; expected exactly one of shape (tokens, dimensions)"
         )
     (vectors,) = tensors.values()
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer, whole = (Tokenizer.from_file(str(folder / "tokenizer.json")) for _ in range(2))
+    if settings.max_length is not None:
+        tokenizer.enable_truncation(settings.max_length)
+    whole.no_truncation()
+    whole.no_padding()
+    count = TokenCounter(lambda texts: whole.encode_batch_fast(texts, add_special_tokens=False))
+    limit = tokenizer.truncation["max_length"] if tokenizer.truncation else None
     embedding = StaticEmbedding(tokenizer, embedding_weights=vectors.float())
-    return cosine_scorer(
-        SentenceTransformer(modules=[embedding], device=device), settings.batch_size
-    )
+    model = SentenceTransformer(modules=[embedding], device=device)
+    return cosine_scorer(model, settings.batch_size, count, limit)

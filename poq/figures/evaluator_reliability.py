@@ -7,6 +7,8 @@ with. Further right is better: at 1 the evaluator orders outputs as the referenc
 measures a linear relation, Spearman's rho a monotone one. Squares are evaluators that see the
 reference answer or summary, which exists offline only; a live network can run those with a
 circle. *Undefined* means that all scores or all qualities are equal, so there is no correlation.
+A share that is *cut*, at the left of a row, is that of outputs which the evaluator's model could
+not read whole, or whose target it could not: its scores rest on the beginning of these texts.
 
 **Intervals** are confidence intervals on the test split. They resample prompts, because outputs of
 one prompt are not independent.
@@ -44,8 +46,9 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
 
     Returns:
         ``task`` (or "pooled"), ``reference``, ``compares_with``, ``evaluator``, ``n`` (outputs),
-        ``n_prompts``, ``coefficient`` ("pearson", "spearman"), and ``value``, ``low``, ``high``
-        in [-1, 1], null where undefined. Sorted by panel, ``compares_with``, evaluator.
+        ``n_prompts``, ``cut_share`` (in [0, 1]; null for an evaluator without a tokenizer),
+        ``coefficient`` ("pearson", "spearman"), and ``value``, ``low``, ``high`` in [-1, 1], null
+        where undefined. Sorted by panel, ``compares_with``, evaluator.
     """
     panels = {**references, "pooled": pooled_reference(references)}
     chosen = pl.DataFrame({"task": list(panels), "reference": list(panels.values())})
@@ -53,7 +56,7 @@ def data(tables: Mapping[str, pl.DataFrame], references: Mapping[str, str]) -> p
     rows = tables["reliability"].join(chosen, on=["task", "reference"])
     long = [
         rows.select(
-            *keys, "n", "n_prompts", coefficient=pl.lit(name),
+            *keys, "n", "n_prompts", "cut_share", coefficient=pl.lit(name),
             value=name, low=f"{name}_low", high=f"{name}_high",
         )
         for name in COLORS
@@ -69,7 +72,8 @@ def draw(data: pl.DataFrame) -> Figure:
     note = (
         "Bars: confidence interval, resampling prompts of the test split. Below each name: what "
         "the evaluator compares\nthe output with; a reference exists offline only. Undefined: "
-        "the scores or the qualities are constant."
+        "the scores or the qualities are constant.\nCut: outputs that the evaluator reads in part, "
+        "or whose target it reads in part."
     )
     with style.theme():
         figure, axes = style.panels(
@@ -88,6 +92,10 @@ def draw(data: pl.DataFrame) -> Figure:
                 marker = MARKERS[basis(row["compares_with"])]
                 style.interval(panel, row["low"], row["high"], y, color=color)
                 style.mark(panel, row["value"], y, marker=marker, color=color, hollow=not pearson)
+            for name, share in rows.select("evaluator", "cut_share").unique().sort(pl.all()).rows():
+                if share:
+                    text = f"{share:.0%} cut" if share >= 0.005 else "under 1% cut"
+                    panel.text(-0.97, rank[name], text, color=style.INK, fontsize=8, va="center")
             outputs = style.count(rows["n"], "outputs")
             prompts = style.count(rows["n_prompts"], "prompts")
             panel.set(xlim=(-1, 1), xlabel=f"correlation with {rows['reference'][0]}\n(-1 to 1)")

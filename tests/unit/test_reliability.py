@@ -160,6 +160,26 @@ def test_the_result_fulfils_its_contract(evidence: dict[str, pl.DataFrame], tmp_
     assert len(tables.read("reliability", tmp_path / "reliability.parquet")) == len(found)
 
 
+def test_the_share_of_outputs_that_are_read_in_part(evidence: dict[str, pl.DataFrame]) -> None:
+    first, second = pl.col("prompt_id") == "q0", pl.col("prompt_id") == "q1"
+    varied = pl.col("evaluator") == "varied"
+    evidence["scores"] = evidence["scores"].with_columns(
+        target_tokens=pl.when(varied).then(9),
+        target_tokens_read=pl.when(varied).then(pl.when(first).then(4).otherwise(9)),
+        output_tokens=pl.when(varied).then(3),
+        output_tokens_read=pl.when(varied).then(pl.when(first | second).then(2).otherwise(3)),
+    )
+    found = rows(evidence)
+    # Of five outputs of each task, q0 is cut in both texts and q1 in one.
+    assert found["varied", "qa", "token_f1"]["cut_share"] == pytest.approx(2 / 5)
+    assert found["varied", "summarization", "token_f1"]["cut_share"] == 0
+    assert found["varied", "pooled", "token_f1"]["cut_share"] == pytest.approx(2 / 10)
+    assert found["flat", "qa", "token_f1"]["cut_share"] is None
+    # An output without a score counts neither here nor in n.
+    evidence["scores"] = evidence["scores"].with_columns(score=pl.when(~second).then("score"))
+    assert rows(evidence)["varied", "qa", "token_f1"]["cut_share"] == pytest.approx(1 / 4)
+
+
 def test_outputs_without_a_score_count_in_no_n(evidence: dict[str, pl.DataFrame]) -> None:
     gone = (pl.col("evaluator") == "varied") & pl.col("prompt_id").is_in(["q3", "q4"])
     none = (pl.col("evaluator") == "flat") & (pl.col("task") == "qa")

@@ -35,6 +35,10 @@ def raw(frame: Frames) -> pl.DataFrame:
         evaluator="lex",
         raw=[1, 0.25, 0.5, None, 2 / 3, None],
         missing=[None, None, None, None, None, "no answer"],
+        target_tokens=[9, 3, 4, None, 4, 9],
+        target_tokens_read=[5, 3, 4, None, 4, 5],
+        output_tokens=[2, 6, 1, None, 1, 2],
+        output_tokens_read=[2, 5, 1, None, 1, 2],
     )
 
 
@@ -62,6 +66,10 @@ def test_scores_on_a_fixed_scale(prompts: pl.DataFrame, raw: pl.DataFrame) -> No
     assert scores["evaluator"].unique().to_list() == ["lex"]
     assert scores["split"].to_list() == ["calibration"] * 3 + ["test"] * 3
     assert scores["raw"].to_list() == [pytest.approx(2 / 3), None, 0.5, 0.25, 1, None]
+    assert scores.select("target_tokens", "target_tokens_read").rows() == [
+        (4, 4), (None, None), (4, 4), (3, 3), (9, 5), (9, 5),
+    ]  # fmt: skip
+    assert scores["output_tokens_read"].to_list() == [1, None, 1, 5, 2, 2]
     assert scales.rows() == [
         ("lex", "qa", "reference", "fixed", 0, 0.5, 0),
         ("lex", "summarization", "reference", "fixed", 0, 0.5, 0),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from poq import kinds, tables
 from poq.checkpoint import Checkpoint
 from poq.errors import PoqError
-from poq.evaluators.base import AnyScorer, Target, Verdicts
+from poq.evaluators.base import AnyScorer, NetworkScorer, Reading, Target, Verdicts
 from poq.scoring import load_evaluator, raw_values, sampled_prompts, score_outputs, targets
 from poq.shards import WHOLE, Shard
 from tests.conftest import Frames
@@ -81,7 +81,7 @@ def test_raw_values_of_all_outputs(
     found = score(lexical("reference"), prompts, outputs, tmp_path)
     # Precision against the better reference: a/m: 1/3 of "oak", 2/3 of "old oak"; a/n is empty;
     # b/m: 1/2; c/m: 1/4
-    assert found.rows() == [
+    assert found.select(pl.nth(range(5))).rows() == [
         ("a", "m", "lex", pytest.approx(2 / 3), None),
         ("a", "n", "lex", None, None),
         ("b", "m", "lex", 0.5, None),
@@ -156,6 +156,76 @@ def test_resumed_scoring_asks_only_for_what_is_missing(
     # What is missing stays so, for the reason that it was.
     assert resumed["missing"].to_list() == ["no answer", None, None, None, None]
     assert resumed["raw"].to_list() == [None, None, 0.1, 0.1, 0.1]
+
+
+TOKENS = ["target_tokens", "target_tokens_read", "output_tokens", "output_tokens_read"]
+
+
+def reader(asked: list[str]) -> NetworkScorer:
+    """A network that reads three words of a text, and keeps the outputs that it is asked about."""
+    from torch.nn import Identity
+
+    def score(outputs: Sequence[str], targets: Sequence[str]) -> Floats:
+        return np.array([0.5] * len(outputs))
+
+    def reading(outputs: Sequence[str], targets: Sequence[str]) -> Reading:
+        asked.extend(outputs)
+        said, compared = (
+            np.array([len(text.split()) for text in texts]) for texts in (outputs, targets)
+        )
+        return Reading(compared, np.minimum(compared, 3), said, np.minimum(said, 3))
+
+    return NetworkScorer(Identity(), score, reading, 3)
+
+
+def test_tokens_that_a_network_reads_are_kept_and_a_cut_is_one_warning(
+    prompts: pl.DataFrame,
+    outputs: pl.DataFrame,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    long = prompts.with_columns(
+        references=pl.when(pl.col("prompt_id") == "a")
+        .then(pl.lit([["oak", "the old oak gates stood", "old oak"]]).list.first())
+        .otherwise("references")
+    )
+    asked: list[str] = []
+    values = lexical("reference")
+    found = score(values, long, outputs, tmp_path, scorer=reader(asked), chunk=2)
+    # a has three references, of which the longest, of five words, counts. a/n is empty.
+    assert found.select("prompt_id", "model", *TOKENS).rows() == [
+        ("a", "m", 5, 3, 3, 3),
+        ("a", "n", None, None, None, None),
+        ("b", "m", 2, 2, 2, 2),
+        ("c", "m", 1, 1, 4, 3),
+        ("s", "m", 1, 1, 1, 1),
+    ]
+    # One of four targets, one of four outputs.
+    (warning,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
+    assert warning.getMessage() == (
+        "lex: reads at most 3 tokens: the target of 25 % of 4 outputs is cut, and 25 % of the "
+        "outputs are"
+    )
+    # Finished chunks hold the counts too.
+    count = len(asked)
+    again = score(values, long, outputs, tmp_path, scorer=reader(asked), chunk=2)
+    assert again.equals(found)
+    assert len(asked) == count
+
+
+def test_nothing_is_said_of_a_cut_where_all_is_read_or_no_tokenizer_counts(
+    prompts: pl.DataFrame,
+    outputs: pl.DataFrame,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    short = outputs.with_columns(output=pl.lit("oak"))
+    found = score(lexical("reference"), prompts, short, tmp_path, scorer=reader([]))
+    assert found["output_tokens_read"].to_list() == [1] * 5
+    (tmp_path / "lexical").mkdir()
+    found = score(lexical("reference"), prompts, outputs, tmp_path / "lexical")
+    assert all(found[name].null_count() == 5 for name in TOKENS)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from poq.evaluators import lexical
 from poq.similarities import similarities
 from tests.conftest import Frames
 from tests.unit.evaluators.conftest import encoder
+from tests.unit.evaluators.stand_ins import save_bi_encoder
 
 __all__ = ["encoder"]
 FIXED = {"method": "fixed", "low": 0, "high": 1}
@@ -54,6 +55,18 @@ def test_the_fixed_scale_maps_to_the_unit_interval_and_cuts(frame: Frames) -> No
     # a and b: (0.75 - 0.5) / 0.4; a and c: 1, cut to 1; a and d: 0, cut to 0.
     found = compare(frame, texts, scale=scale).filter(pl.col("model") == "a")
     assert found["similarity"].to_list() == pytest.approx([0.625, 1.0, 0.0])
+
+
+def test_both_texts_get_the_prompt_of_outputs(frame: Frames, tmp_path: Path) -> None:
+    prompts = {"query": "dog dog: ", "passage": "ran ran: "}
+    folder = save_bi_encoder(tmp_path, "bert", prompts=prompts)
+    encoder = {"kind": "bi_encoder", "model": "tiny", "compares_with": "context"}
+    texts = {("p", "a"): "the cat sat", ("p", "b"): "the cat sat", ("p", "c"): "dog"}
+    for chosen in ({}, {"output_prompt": "passage"}, {"output_prompt": None}):
+        found = compare(frame, texts, folder, **encoder, **chosen)
+        same, *others = found["similarity"].to_list()
+        assert same == pytest.approx(1, abs=1e-6)
+        assert others[0] == others[1] < 0.999
 
 
 def test_two_empty_outputs_are_not_alike(frame: Frames) -> None:

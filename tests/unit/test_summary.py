@@ -55,6 +55,10 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
         split=["test", "test", "test", "calibration"] * 2,
         score=1.0,
         missing=["cut", None, "cut", "cut"] + [None] * 4,
+        target_tokens=[None] * 4 + [500, 1000, 500, 9000],
+        target_tokens_read=[None] * 4 + [500, 250, 250, 250],
+        output_tokens=[None] * 4 + [20, 300, 20, 300],
+        output_tokens_read=[None] * 4 + [20, 250, 20, 250],
     )
     recommendations = frame(
         "recommendations",
@@ -107,8 +111,21 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
     ) in text
     start = text.index("Missing scores, of 3 outputs")
     assert text[start + 1] == "judge 2 cut"
-    frames["scores"] = scores.with_columns(missing=pl.lit(None, pl.String))
-    assert "Missing" not in summarize(frames, {"qa": "token_f1"}, 0.95)
+    start = text.index(
+        "Texts longer than an evaluator reads, share of the outputs whose text is cut"
+    )
+    # Two of three targets of the test split, one of three outputs; 1,000 of 2,000 tokens.
+    assert text[start + 1] == (
+        "constant qa target 67%, output 33% of 3; 50% of the tokens of targets are read"
+    )
+    frames["scores"] = scores.with_columns(
+        missing=pl.lit(None, pl.String),
+        target_tokens_read="target_tokens",
+        output_tokens_read="output_tokens",
+    )
+    whole = summarize(frames, {"qa": "token_f1"}, 0.95)
+    assert "Missing" not in whole
+    assert "longer than" not in whole
     assert "Logged" not in "\n".join(lines)
 
     frames["log_rows"] = frame(

@@ -23,6 +23,7 @@ def test_settings_of_an_encoder(name: str, value: object) -> None:
         ({"kind": "static_embedding", "model": "m"}, "static_embedding"),
         ({"kind": "cross_encoder", "model": "m"}, "cross_encoder"),
         ({"kind": "cross_encoder", "model": "m", "label": 0}, "nli"),
+        ({"kind": "cross_encoder", "model": "m", "label": "entailment"}, "nli"),
     ],
 )
 def test_an_evaluator_tells_its_architecture(values: dict[str, Any], architecture: str) -> None:

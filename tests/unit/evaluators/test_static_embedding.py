@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from poq.errors import PoqError
-from poq.evaluators.base import Scorer
+from poq.evaluators.base import NetworkScorer, Scorer
 from poq.evaluators.static_embedding import Settings, load
 
 VECTORS = {"cat": [3.0, 4.0], "dog": [4.0, 3.0], "not": [-3.0, -4.0], "<unk>": [0.0, 0.0]}
@@ -43,6 +43,41 @@ def save(tmp_path: Path) -> Save:
 
 def load_table(folder: Path) -> Scorer:
     return load(SETTINGS, folder, "cpu")
+
+
+def test_a_text_is_read_whole_unless_it_is_to_be_cut(save: Save) -> None:
+    folder = save({"table": list(VECTORS.values())})
+    outputs, targets = ["cat " * 9, "not"], ["dog " * 8 + "not " * 9000, "dog mouse"]
+    scorer = load_table(folder)
+    assert isinstance(scorer, NetworkScorer)
+    assert scorer.limit is None
+    found = scorer.reading(outputs, targets)
+    assert found.target_tokens.tolist() == found.target_tokens_read.tolist() == [9008, 2]
+    assert found.output_tokens.tolist() == found.output_tokens_read.tolist() == [9, 1]
+    # 8 tokens are the dogs alone: (3 * 4 + 4 * 3) / (5 * 5)
+    cut = load(SETTINGS.model_copy(update={"max_length": 8}), folder, "cpu")
+    assert isinstance(cut, NetworkScorer)
+    assert cut(outputs[:1], targets[:1]) == pytest.approx([24 / 25])
+    assert scorer(outputs[:1], targets[:1])[0] < 0
+    found = cut.reading(outputs, targets)
+    assert found.target_tokens.tolist() == [9008, 2]
+    assert found.target_tokens_read.tolist() == [8, 2]
+    assert found.output_tokens_read.tolist() == [8, 1]
+
+
+def test_a_tokenizer_that_cuts_by_itself_is_noticed(save: Save) -> None:
+    from tokenizers import Tokenizer
+
+    folder = save({"table": list(VECTORS.values())})
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(10)
+    tokenizer.enable_padding(length=10)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    scorer = load_table(folder)
+    assert isinstance(scorer, NetworkScorer)
+    assert scorer.limit == 10
+    found = scorer.reading(["cat"], ["cat " * 30])
+    assert [int(column[0]) for column in found] == [30, 10, 1, 1]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])

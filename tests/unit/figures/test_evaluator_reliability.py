@@ -24,6 +24,7 @@ def row(frame: Frames) -> Row:
         compares_with: str = "context",
         value: float | None = 0.5,
         interval: bool = True,
+        cut_share: float | None = None,
     ) -> pl.DataFrame:
         columns: dict[str, float] = {}
         for name in ("pearson", "spearman"):
@@ -32,7 +33,8 @@ def row(frame: Frames) -> Row:
             if value is not None and interval:
                 columns |= {f"{name}_low": value - 0.1, f"{name}_high": value + 0.2}
         keys = {"task": task, "reference": reference, "compares_with": compares_with}
-        return frame("reliability", evaluator=evaluator, n=12, n_prompts=4, **keys, **columns)
+        sizes = {"n": 12, "n_prompts": 4, "cut_share": cut_share}
+        return frame("reliability", evaluator=evaluator, **sizes, **keys, **columns)
 
     return build
 
@@ -42,11 +44,11 @@ def table(*rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def test_data_has_a_row_for_each_evaluator_panel_and_coefficient(row: Row) -> None:
-    found = data(table(row("a", "qa", value=0.5)), F1)
+    found = data(table(row("a", "qa", value=0.5, cut_share=0.25)), F1)
     # 0.5 - 0.1 = 0.4 and 0.5 + 0.2 = 0.7 are the ends that the row builder gives.
     assert found.rows() == [
-        ("qa", "token_f1", "context", "a", 12, 4, "pearson", 0.5, 0.4, 0.7),
-        ("qa", "token_f1", "context", "a", 12, 4, "spearman", 0.5, 0.4, 0.7),
+        ("qa", "token_f1", "context", "a", 12, 4, 0.25, "pearson", 0.5, 0.4, 0.7),
+        ("qa", "token_f1", "context", "a", 12, 4, 0.25, "spearman", 0.5, 0.4, 0.7),
     ]
 
 
@@ -102,6 +104,15 @@ def test_draw_says_undefined_where_a_correlation_is_null(row: Row) -> None:
     # Of two evaluators with two coefficients each, one evaluator has none.
     assert [text.get_text() for text in panel.texts] == ["undefined", "undefined"]
     assert sum(line.get_label() == "_mark" for line in panel.lines) == 2
+
+
+def test_draw_gives_the_share_that_is_cut_once_a_row(row: Row) -> None:
+    shares = {"a": 0.342, "b": 0.0, "c": None, "d": 0.001, "e": 1.0}
+    rows = [row(name, "qa", cut_share=share) for name, share in shares.items()]
+    (panel,) = draw(data(table(*rows), F1)).axes
+    found = {round(text.get_position()[1]): text.get_text() for text in panel.texts}
+    assert found == {0: "34% cut", 3: "under 1% cut", 4: "100% cut"}
+    assert len(panel.texts) == 3
 
 
 def test_draw_leaves_out_the_bars_of_null_intervals(row: Row) -> None:

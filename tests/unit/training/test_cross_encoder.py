@@ -15,7 +15,7 @@ import pytest
 
 from poq.errors import PoqError
 from poq.evaluators import cross_encoder
-from poq.evaluators.base import Scorer
+from poq.evaluators.base import NetworkScorer, Scorer
 from poq.models.folder import model_folder
 from poq.provenance import reachable_modules
 from poq.training.cross_encoder import (
@@ -72,7 +72,6 @@ def load(manifest: Path) -> Scorer:
         {
             "kind": "cross_encoder",
             "model": "tiny",
-            "max_length": 16,
             "compares_with": "question+context",
             "scale": {"method": "fixed", "low": 0, "high": 1},
         }
@@ -87,7 +86,10 @@ def test_the_trained_folder_scores_like_any_and_has_learnt(
     assert json.loads(manifest.read_text())["source"] == {"kind": "trained"}
     assert not list(tmp_path.glob("*.partial"))
     targets = ["the cat ?\ncat sat on the mat"] * 4 + ["the dog ?\ndog ran"]
-    raw = load(manifest)(examples["output"].to_list()[:5], targets)
+    scorer = load(manifest)
+    assert isinstance(scorer, NetworkScorer)
+    assert scorer.limit == SETTINGS["max_length"]  # without being asked to: its folder says so
+    raw = scorer(examples["output"].to_list()[:5], targets)
     assert ((raw >= 0) & (raw <= 1)).all()
     # The same answer, "ran", is worth nothing for one prompt and everything for the other: only a
     # model that reads both texts can tell.
