@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from poq import hub
-from poq.corpus.rows import Rows
+from poq.corpus.rows import Rows, RowSettings
 from poq.errors import PoqError
-from poq.settings import Settings as BaseSettings
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 PART = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})")
 
 
-class Settings(BaseSettings):
+class Settings(RowSettings):
     """Rows of a hub data set."""
 
     kind: Literal["hub"]
