@@ -3,7 +3,8 @@
 It serves ``<root>/models/<owner>/<name>`` and ``<root>/datasets/<owner>/<name>``; every repository
 has the same files at every commit, and a branch ``main`` at :data:`COMMIT`. A repository that holds
 a file ``GATED`` is served only to those who send :data:`TOKEN`; a file ``CLAIMED`` holds names of
-files that the repository claims to have besides.
+files that the repository claims to have besides. Weights are large files as on the hub: known by
+their SHA-256, all others by a SHA-1.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
 
     root: Path
     commit: str
+    requested: list[str]
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
@@ -69,7 +71,8 @@ class Handler(BaseHTTPRequestHandler):
         elif api:
             self._send(200, json.dumps(self._describe(repository, rest, body)).encode())
         elif (file := repository.joinpath(*rest[2:])).is_file():
-            self._send(200, file.read_bytes())
+            self.requested.append("/".join(rest[2:]))
+            self._send(200, file.read_bytes(), large=_is_large(file))
         else:
             self._send(404, b"", error="EntryNotFound")
 
@@ -78,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         names = [str(path.relative_to(repository)) for path in files]
         entries = [
             {"type": "file", "path": name, "size": path.stat().st_size, "oid": _sha1(path)}
+            | ({"lfs": _large(path)} if _is_large(path) else {})
             for name, path in zip(names, files, strict=True)
         ]
         claimed = repository / "CLAIMED"
@@ -109,7 +113,9 @@ class Handler(BaseHTTPRequestHandler):
             "tags": [],
         }
 
-    def _send(self, status: int, content: bytes, error: str | None = None) -> None:
+    def _send(
+        self, status: int, content: bytes, error: str | None = None, *, large: bool = False
+    ) -> None:
         start, end = 0, len(content)
         if status == 200 and (wanted := self.headers.get("Range")):
             first, _, last = wanted.removeprefix("bytes=").partition("-")
@@ -119,11 +125,21 @@ class Handler(BaseHTTPRequestHandler):
         if error:
             self.send_header("X-Error-Code", error)
         self.send_header("X-Repo-Commit", self.commit)
-        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')  # noqa: S324
+        digest = hashlib.sha256(content) if large else hashlib.sha1(content)  # noqa: S324
+        self.send_header("ETag", f'"{digest.hexdigest()}"')
         self.send_header("Content-Length", str(end - start))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content[start:end])
+
+
+def _is_large(path: Path) -> bool:
+    return path.suffix in (".safetensors", ".gguf")
+
+
+def _large(path: Path) -> dict[str, Any]:
+    digits = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"oid": digits, "size": path.stat().st_size, "pointerSize": 134}
 
 
 def _sha1(path: Path) -> str:
@@ -131,22 +147,29 @@ def _sha1(path: Path) -> str:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[str]:
-    """Serve a folder on a free port of this machine and give the address."""
-    handler = type("Rooted", (Handler,), {"root": root})
+def serving(root: Path, requested: list[str] | None = None) -> Iterator[str]:
+    """Serve a folder on a free port of this machine and give the address.
+
+    Args:
+        root: folder with ``models`` and ``datasets``.
+        requested: gets the name of every file that is asked for, at each request.
+    """
+    kept = [] if requested is None else requested
+    handler = type("Rooted", (Handler,), {"root": root, "requested": kept})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def use(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """Make an address the hub of this process, which has no token."""
+def use(monkeypatch: pytest.MonkeyPatch, address: str, cache: Path) -> None:
+    """Make an address the hub of this process, which has no token, and a folder the hub's cache."""
     constants = "huggingface_hub.constants."
     path = "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants + "ENDPOINT", address)
     monkeypatch.setattr(constants + "HUGGINGFACE_CO_URL_TEMPLATE", address + path)
     monkeypatch.setattr(constants + "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants + "HF_HUB_CACHE", str(cache))
     monkeypatch.setenv("HF_TOKEN", "")
 
 
@@ -155,9 +178,11 @@ def small_hub(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[None]:
     """Serve open/model, gated/llama and the data set open/data to this process."""
     for name in ("models/open/model", "models/gated/llama", "datasets/open/data"):
         (root / name).mkdir(parents=True)
-    (root / "models/open/model/config.json").write_text("{}")
-    (root / "models/gated/llama/config.json").write_text("{}")
+    for name in ("open/model", "gated/llama"):
+        (root / "models" / name / "config.json").write_text("{}")
+        (root / "models" / name / "model.safetensors").touch()
     (root / "models/gated/llama/GATED").touch()
+    (root / "datasets/open/data/README.md").touch()
     with serving(root) as address:
-        use(monkeypatch, address)
+        use(monkeypatch, address, root / "cache")
         yield

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from poq import hub
-from poq.corpus.rows import Rows
+from poq.corpus.rows import Rows, RowSettings
 from poq.errors import PoqError
-from poq.settings import Settings as BaseSettings
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+PART = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})")
 
 
-class Settings(BaseSettings):
+class Settings(RowSettings):
     """Rows of a hub data set."""
 
     kind: Literal["hub"]
@@ -37,30 +43,104 @@ def files(settings: Settings, task: str) -> list[Path]:
 
 
 def access_problem(settings: Settings) -> str | None:
-    """Return why the data set cannot be downloaded, None if it can."""
+    """Return why the data set cannot be downloaded, None if it can.
+
+    Offline, why the cache on this machine does not have it.
+
+    Raises:
+        PoqError: the hub itself cannot be reached.
+    """
     if Path(settings.dataset).is_dir():
+        return None
+    if hub.offline():
+        try:
+            _cached(settings)
+        except PoqError as error:
+            return str(error)
         return None
     return hub.access_problem(settings.dataset, settings.revision, "dataset")
 
 
 def read(settings: Settings, task: str) -> Rows:
-    """Download (or find in the hub's cache) and read the rows.
+    """Download the rows, or find them in the hub's cache, and read them.
 
     Raises:
-        PoqError: the hub cannot be reached, or has no such data set, revision or split.
+        PoqError: the hub cannot be reached, or has no such data set, revision or split; offline,
+            its cache lacks a part of them.
     """
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
     from httpx2 import HTTPError
 
-    revision = settings.revision
-    where = f"data set {settings.dataset}@{revision}[{settings.split}]"
+    name, revision = settings.dataset, settings.revision
+    where = f"data set {name}@{revision}[{settings.split}]"
     try:
-        if not Path(settings.dataset).is_dir():
-            revision = hub.resolve(settings.dataset, revision, "dataset")
-        dataset = load_dataset(
-            settings.dataset, settings.name, split=settings.split, revision=revision
-        )
-    except (DatasetsError, HTTPError, OSError, ValueError) as error:
+        if not Path(name).is_dir() and hub.offline():
+            folder = _cached(settings)
+            revision, dataset = folder.name, _load_cached(settings, folder)
+        else:
+            if not Path(name).is_dir():
+                revision = hub.resolve(name, revision, "dataset")
+            dataset = load_dataset(name, settings.name, split=settings.split, revision=revision)
+    except (PoqError, DatasetsError, HTTPError, OSError, ValueError) as error:
         raise PoqError(f"{where}: cannot be loaded: {error}") from error
-    return Rows(dataset.to_list(), f"{settings.dataset}@{revision}[{settings.split}]", where)
+    return Rows(dataset.to_list(), f"{name}@{revision}[{settings.split}]", where)
+
+
+def _cached(settings: Settings) -> Path:
+    """Return the folder on this machine, named by its commit, that holds the data set.
+
+    Left to itself, ``datasets`` reads the newest revision that it has, whichever is asked for.
+
+    Raises:
+        PoqError: there is none of the commit.
+    """
+    from datasets import config
+    from datasets.naming import camelcase_to_snakecase
+
+    commit = hub.resolve(settings.dataset, settings.revision, "dataset")
+    *owner, name = settings.dataset.split("/")
+    root = Path(config.HF_DATASETS_CACHE) / "___".join([*owner, camelcase_to_snakecase(name)])
+    prepared = [
+        folder
+        for folder in root.glob(f"*/*/{commit}")
+        if settings.name in (None, folder.parts[-3]) and folder.is_dir()
+    ]
+    if len(prepared) == 1:
+        return prepared[0]
+    return hub.snapshot(settings.dataset, settings.revision, "dataset")
+
+
+def _load_cached(settings: Settings, folder: Path) -> Dataset:
+    """Return the split of a data set that ``datasets`` prepared once, or of files of the hub."""
+    from datasets import load_dataset
+    from datasets.packaged_modules.cache.cache import Cache
+
+    if not (folder / "dataset_info.json").is_file():
+        _check_parts(folder)
+        return load_dataset(str(folder), settings.name, split=settings.split)
+    builder = Cache(
+        dataset_name=settings.dataset.rpartition("/")[2],
+        repo_id=settings.dataset,
+        config_name=folder.parts[-3],
+        version=folder.parts[-2],
+        hash=folder.name,
+    )
+    return builder.as_dataset(split=settings.split)
+
+
+def _check_parts(folder: Path) -> None:
+    """Check that of files in parts (``train-00000-of-00002.parquet``) none is missing."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    parts = Counter(
+        (path.parent, found["stem"], int(found["count"]))
+        for path in files
+        if (found := PART.match(path.name))
+    )
+    for (parent, stem, count), there in parts.items():
+        if there < count:
+            name = (parent / stem).relative_to(folder)
+            raise PoqError(
+                f"found {there} of {count} parts of {name} in {folder}; expected all: fetch them "
+                "with a connection"
+            )

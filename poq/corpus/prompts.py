@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,14 +16,21 @@ from poq.prompting import PromptFormat
 from poq.streams import stream
 
 
+class PromptTables(NamedTuple):
+    """Tables ``prompts`` and ``prompt_rows`` of all tasks."""
+
+    prompts: pl.DataFrame
+    prompt_rows: pl.DataFrame
+
+
 def build_prompts(
     sources: Mapping[str, Mapping[str, Any]],
     sample: Mapping[str, int | None],
     formats: Mapping[str, PromptFormat],
     splits: Mapping[str, float],
     seed: int,
-) -> pl.DataFrame:
-    """Return the prompts of all tasks (table ``prompts``).
+) -> PromptTables:
+    """Return the prompts of all tasks, and what became of the rows of their sources.
 
     Args:
         sources: settings of each task's source, by task.
@@ -35,15 +42,19 @@ def build_prompts(
     Raises:
         PoqError: a source is malformed, or has fewer rows than are to be drawn.
     """
-    frames = []
+    frames, outcomes = [], []
+    least = 1 + sum(share > 0 for share in splits.values())
     for task, values in sources.items():
         found = _read(values, task)
-        drawn = _sample(found.instances, sample[task], stream(seed, "sample", task), found.where)
+        rng = stream(seed, "sample", task)
+        drawn = _sample(found.instances, sample[task], least, rng, found.where)
         assigned = assign_splits(
             [instance.context for instance in drawn], splits, stream(seed, "split", task)
         )
         frames.append(_frame(task, drawn, formats.get(task), found.origin, assigned))
-    return pl.concat(frames)
+        outcomes += [(task, outcome, rows) for outcome, rows in found.outcomes.items()]
+    schema = {"task": pl.String, "outcome": pl.String, "rows": pl.Int64}
+    return PromptTables(pl.concat(frames), pl.DataFrame(outcomes, schema, orient="row"))
 
 
 def spare_prompts(
@@ -55,7 +66,9 @@ def spare_prompts(
 ) -> pl.DataFrame:
     """Return prompts that the sample left out, to learn from: all of the training split.
 
-    No context of a test prompt is among them.
+    No context of a calibration or test prompt is among them: an evaluator that has read a passage
+    scores outputs on it better than it would score others, and what is chosen on the calibration
+    split would favour it.
 
     Args:
         sources: settings of each task's source, by task.
@@ -67,7 +80,7 @@ def spare_prompts(
     Returns:
         Rows of table ``prompts``; none for ``count`` 0.
     """
-    test = set(prompts.filter(pl.col("split") == "test")["context"])
+    evaluated = set(prompts.filter(pl.col("split") != "training")["context"])
     drawn = set(prompts["prompt_id"])
     frames = [prompts.clear()]
     for task, values in sources.items() if count else ():
@@ -75,9 +88,9 @@ def spare_prompts(
         left = [
             instance
             for instance in found.instances
-            if instance.context not in test and f"{task}:{instance.id}" not in drawn
+            if instance.context not in evaluated and f"{task}:{instance.id}" not in drawn
         ]
-        chosen = _sample(left, min(count, len(left)), stream(seed, "spare", task), found.where)
+        chosen = _drawn(left, min(count, len(left)), stream(seed, "spare", task))
         assigned = ["training"] * len(chosen)
         frames.append(_frame(task, chosen, formats.get(task), found.origin, assigned))
     return pl.concat(frames)
@@ -153,11 +166,32 @@ def assign_splits(
 
 
 def _sample(
-    found: list[Instance], size: int | None, rng: np.random.Generator, where: str
+    found: list[Instance], size: int | None, least: int, rng: np.random.Generator, where: str
 ) -> list[Instance]:
+    """Draw instances, in the order of the source, from contexts that hold half of its rows.
+
+    More contexts where the sample needs more rows, or ``least`` contexts. The other contexts stay
+    whole, for :func:`spare_prompts`: questions drawn from all of a small source would touch nearly
+    every context, and leave none that a trained evaluator may learn from.
+    """
     if size is None:
         return found
     if size > len(found):
         raise PoqError(f"{where}: has {len(found)} rows; expected at least the sample of {size}")
+    of_context: dict[str, list[Instance]] = {}
+    for instance in found:
+        of_context.setdefault(instance.context, []).append(instance)
+    contexts = [*of_context]
+    opened: set[str] = set()
+    rows = 0
+    for index in rng.permutation(len(contexts)):
+        if rows >= max(size, len(found) / 2) and len(opened) >= least:
+            break
+        opened.add(contexts[index])
+        rows += len(of_context[contexts[index]])
+    return _drawn([instance for instance in found if instance.context in opened], size, rng)
+
+
+def _drawn(found: list[Instance], size: int, rng: np.random.Generator) -> list[Instance]:
     chosen = rng.choice(len(found), size=size, replace=False)
     return [found[index] for index in sorted(chosen)]

@@ -45,8 +45,7 @@ def fetch_model(source: Mapping[str, Any], manifest: str | Path) -> None:
 
 def _fetch(source: Mapping[str, Any], manifest: str | Path) -> None:
     settings = kinds.settings("poq.models", source)
-    # A download from the hub goes on where it was cut.
-    building = building_folder(manifest, anew=settings.kind != "hub")
+    building = building_folder(manifest)
     kind = kinds.load("poq.models", settings.kind)
     origin = kind.collect(settings, building)
     for name, expected in getattr(settings, "sha256", {}).items():
@@ -57,10 +56,8 @@ def _fetch(source: Mapping[str, Any], manifest: str | Path) -> None:
         raise PoqError(f"model {dict(source)}: found {len(quantized)} GGUF files; expected one")
     packed = not settings.keep_gguf and not weights
     if packed and len(quantized) != 1:
-        pickled = ", ".join(kind.left_out(settings))
         raise PoqError(
             f"model {dict(source)}: found no safetensors and {len(quantized)} GGUF files"
-            + (f"; found pickles ({pickled}), which are never loaded" if pickled else "")
         )
     check_contents(building)
     if packed:

@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import Field
 
 from poq.errors import PoqError
-from poq.models.safe import PATTERNS, pickles
+from poq.models.safe import safe
+from poq.models.selection import chosen, place
 from poq.models.source import FolderSettings
 
 
@@ -25,26 +26,46 @@ def files(settings: Settings) -> list[Path]:
     root = Path(settings.path)
     if not root.is_dir():
         return [root]
-    return sorted({path for pattern in PATTERNS for path in root.rglob(pattern)})
+    try:
+        return [root / name for name in _chosen(settings)]
+    except PoqError:
+        # Reported once by access_problem, before the first job.
+        return sorted(root / name for name in _sizes(root) if safe(name))
 
 
-def left_out(settings: Settings) -> list[str]:
-    """Return the folder's pickles, which are never taken."""
-    root = Path(settings.path)
-    return pickles(str(path.relative_to(root)) for path in root.rglob("*"))
+def access_problem(settings: Settings) -> str | None:
+    """Return why the folder is no model, None if it is one."""
+    try:
+        _chosen(settings)
+    except PoqError as error:
+        return str(error)
+    return None
 
 
 def collect(settings: Settings, folder: Path) -> str:
-    """Copy the folder's safe files and return the folder's path.
+    """Copy the folder's chosen files and return the folder's path.
 
     Raises:
-        PoqError: the folder is missing.
+        PoqError: the folder is missing, or its files leave open which weights are meant.
     """
-    source = Path(settings.path)
-    if not source.is_dir():
-        raise PoqError(f"model folder {source}: no such folder")
-    for path in files(settings):
-        target = folder / path.relative_to(source)
+    for name in _chosen(settings):
+        target = folder / place(name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        shutil.copyfile(Path(settings.path) / name, target)
     return settings.path
+
+
+def _chosen(settings: Settings) -> list[str]:
+    """Return the names of the files that are taken."""
+    root = Path(settings.path)
+    if not root.is_dir():
+        raise PoqError(f"model folder {root}: no such folder")
+    try:
+        return chosen(_sizes(root), settings.files, keep_gguf=settings.keep_gguf)
+    except PoqError as error:
+        raise PoqError(f"model folder {root}: {error}") from None
+
+
+def _sizes(root: Path) -> dict[str, int]:
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    return {path.relative_to(root).as_posix(): path.stat().st_size for path in paths}

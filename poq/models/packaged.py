@@ -54,11 +54,6 @@ def files(settings: Settings) -> list[Path]:
     return []
 
 
-def left_out(settings: Settings) -> list[str]:
-    """Return nothing: no file is taken that the configuration does not name."""
-    return []
-
-
 def collect(settings: Settings, folder: Path) -> str:
     """Download the packages, unpack the files that are named, and return the packages' names.
 

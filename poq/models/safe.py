@@ -42,6 +42,11 @@ def pickles(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if _matches(name.lower(), PICKLES))
 
 
+def safe(name: str) -> bool:
+    """Return whether a file is of a type that is taken, by its ending."""
+    return _matches(name, PATTERNS)
+
+
 def safe_name(name: str) -> str:
     """Return the name of a file of a model folder as it is.
 
@@ -51,19 +56,21 @@ def safe_name(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
         raise ValueError("expected a path inside the model folder")
-    if not _matches(name, PATTERNS):
+    if not safe(name):
         raise ValueError(f"expected a file of one of the types {', '.join(PATTERNS)}")
     return name
 
 
 def check_contents(folder: Path) -> None:
-    """Check that weights are what their names say, and that no file names foreign code.
+    """Check that weights are whole and what their names say, and that no file names foreign code.
 
     Raises:
         PoqError: a file is not; the message names it.
     """
     for path in sorted(folder.rglob("*.safetensors")):
         _check_safetensors(path)
+    for path in sorted(folder.rglob("*.safetensors.index.json")):
+        _check_index(path)
     for path in sorted(folder.rglob("*.gguf")):
         with path.open("rb") as file:
             if (found := file.read(4)) != b"GGUF":
@@ -89,6 +96,24 @@ def _check_safetensors(path: Path) -> None:
             pass
     except (SafetensorError, OSError) as error:
         raise PoqError(f"{path.name}: is no safetensors file: {error}") from error
+
+
+def _check_index(path: Path) -> None:
+    """Check that the parts of weights which an index names are there, or the weights as one."""
+    whole = path.with_name(path.name.removesuffix(".index.json"))
+    try:
+        parts = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise PoqError(f"{path.name}: is no index of weights: {error!r}") from error
+    missing = sorted(part for part in parts if not (path.parent / str(part)).is_file())
+    if missing and not whole.is_file() and _any_of(path):
+        raise PoqError(f"{path.name}: names {', '.join(missing)}; found no such file")
+
+
+def _any_of(index: Path) -> bool:
+    """Return whether weights of an index's name are there: else the folder has other ones."""
+    stem = index.name.removesuffix(".safetensors.index.json")
+    return any(index.parent.glob(f"{stem}-*.safetensors"))
 
 
 def _classes(path: Path) -> Iterator[tuple[str, str, re.Pattern[str]]]:

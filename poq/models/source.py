@@ -27,7 +27,13 @@ class SourceSettings(Settings):
 class FolderSettings(SourceSettings):
     """Settings of a source whose files the configuration does not list."""
 
-    # Left out of dumps while it is empty, like keep_gguf.
+    # Left out of dumps while they are empty, like keep_gguf.
+    files: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (),
+        exclude_if=not_,
+        description="Names or patterns of the weights to take, e.g. '*Q4_K_M.gguf'; configuration "
+        "and tokenizer come with them. Without it: safetensors, or the only GGUF file.",
+    )
     sha256: dict[str, Sha256] = Field(
         {},
         exclude_if=not_,

@@ -33,8 +33,8 @@ class TrainedModelSettings(Settings):
     spare: int = Field(
         0,
         ge=0,
-        description="Further prompts of each task to learn from: of those that the run's sample "
-        "left out, on no context of a test prompt. No node answers them.",
+        description="Further prompts of each task to learn from, at most: of those that the run's "
+        "sample left out, on no context of a calibration or test prompt. No node answers them.",
     )
     corruptions: tuple[Corruption, ...] = Field(EVERY, description="Kinds of training texts.")
     per_kind: int | None = Field(

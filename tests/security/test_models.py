@@ -111,7 +111,7 @@ def test_a_hub_repository_of_a_pickle_is_refused_by_its_name(
     save_pickle(repository / "pytorch_model.bin", canary)
     (repository / "config.json").write_text('{"model_type": "bert"}')
     with serving(tmp_path / "hub") as address:
-        use(monkeypatch, address)
+        use(monkeypatch, address, tmp_path / "hf")
         source = {"kind": "hub", "repository": "open/model", "revision": "main"}
         with pytest.raises(PoqError, match=r"found pickles \(pytorch_model\.bin\), which"):
             fetch(source, tmp_path)
@@ -127,7 +127,7 @@ def test_a_hub_file_name_that_leads_out_of_the_folder_is_refused(
     (repository / "CLAIMED").write_text("../../outside.json")
     (tmp_path / "hub/models/outside.json").write_text('{"from": "outside"}')
     with serving(tmp_path / "hub") as address:
-        use(monkeypatch, address)
+        use(monkeypatch, address, tmp_path / "hf")
         source = {"kind": "hub", "repository": "open/model", "revision": "main"}
         with pytest.raises(PoqError, match=r"open/model@main: cannot be fetched: .*outside"):
             fetch(source, tmp_path)
@@ -146,7 +146,7 @@ def test_a_wrong_checksum_is_told_and_the_right_one_taken(
     hub = {"kind": "hub", "repository": "open/model", "revision": "main"}
     source = local(repository) if kind == "local" else hub
     with serving(tmp_path / "hub") as address:
-        use(monkeypatch, address)
+        use(monkeypatch, address, tmp_path / "hf")
         for wrong in ({"model.safetensors": "0" * 64}, {"other.safetensors": right}):
             with pytest.raises(PoqError, match="sha256"):
                 fetch(source | {"sha256": wrong}, tmp_path)

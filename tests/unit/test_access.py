@@ -35,8 +35,8 @@ def test_all_problems_are_told_at_once_by_key() -> None:
     assert [line.split(" ")[0] for line in found] == ["models.llama:", "tasks.qa.source:"]
 
 
-def test_unreachable_hub_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, "http://127.0.0.1:9")
+def test_unreachable_hub_is_told_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use(monkeypatch, "http://127.0.0.1:9", tmp_path)
     entries = {f"models.{i}": ("poq.models", model("open/model")) for i in range(3)}
     (line,) = access.problems(entries)
     assert line.startswith("models.0: open/model: the Hugging Face hub cannot be reached")

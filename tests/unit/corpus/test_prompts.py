@@ -51,7 +51,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     ) -> pl.DataFrame:
         sources = {task: {"kind": "local", "path": f"{task}.jsonl"} for task in tasks}
         drawn: dict[str, Any] = {**dict.fromkeys(tasks), **(sample or {})}
-        return build_prompts(sources, drawn, FORMATS, splits, seed)
+        return build_prompts(sources, drawn, FORMATS, splits, seed).prompts
 
     return make
 
@@ -155,21 +155,62 @@ def test_too_few_contexts_are_refused(
 QA_SOURCE = {"qa": {"kind": "local", "path": "qa.jsonl"}}
 
 
-def test_spare_prompts_are_what_the_sample_left_out_on_no_test_context(build: Build) -> None:
-    drawn = build(("qa",), {"qa": 5})
+def test_spare_prompts_are_what_the_sample_left_out_on_contexts_that_nothing_is_judged_on(
+    build: Build,
+) -> None:
+    drawn = build(("qa",), {"qa": 5}, splits=THREE)
     spare = spare_prompts(QA_SOURCE, drawn, FORMATS, 100, seed=1)
-    tested = set(drawn.filter(pl.col("split") == "test")["context"])
+    judged = set(drawn.filter(pl.col("split") != "training")["context"])
     everything = {f"qa:{passage}-{number}" for passage in range(6) for number in range(2)}
     expected = {
-        name for name in everything - set(drawn["prompt_id"]) if f"passage {name[3]}" not in tested
+        name for name in everything - set(drawn["prompt_id"]) if f"passage {name[3]}" not in judged
     }
+    # Half of the 12 rows are of 3 passages, which hold the sample of 5: 6 rows of 3 others are left
+    assert len(expected) >= 6
     assert set(spare["prompt_id"]) == expected
     assert set(spare["split"]) == {"training"}
     assert spare.schema == drawn.schema
 
 
+@pytest.mark.parametrize(("size", "contexts"), [(4, 3), (6, 3), (7, 4), (12, 6)])
+def test_a_sample_leaves_whole_contexts_over(build: Build, size: int, contexts: int) -> None:
+    # Of 12 rows on 6 passages, drawn from 3 passages (half of the rows), or more for more than 6.
+    seen = [set(build(("qa",), {"qa": size}, seed=seed)["context"]) for seed in range(20)]
+    assert max(map(len, seen)) == contexts
+    assert len(set.union(*seen)) == 6
+
+
+def test_a_small_source_is_drawn_from_as_many_contexts_as_there_are_splits(build: Build) -> None:
+    # Half of the 12 rows would be of 3 passages; 3 shares and the test split need 4.
+    splits = {"training": 0.1, "calibration": 0.1, "further": 0.1}
+    seen = [set(build(("qa",), {"qa": 6}, seed=s, splits=splits)["context"]) for s in (1, 2, 3)]
+    assert max(map(len, seen)) == 4
+
+
 def test_no_more_spare_prompts_are_drawn_than_asked_for(build: Build) -> None:
-    drawn = build(("qa",), {"qa": 2})
+    drawn = build(("qa",), {"qa": 4})
     assert len(spare_prompts(QA_SOURCE, drawn, FORMATS, 3, seed=1)) == 3
     assert len(spare_prompts(QA_SOURCE, drawn, FORMATS, 0, seed=1)) == 0
     assert len(spare_prompts(QA_SOURCE, build(("qa",)), FORMATS, 3, seed=1)) == 0
+
+
+def test_rows_that_are_left_out_are_counted_by_task_and_reason(
+    build: Build, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in Path("qa.jsonl").read_text().splitlines()]
+    rows[3]["context"] = rows[5]["context"] = " "
+    rows[7]["answers"] = {"text": [], "answer_start": []}
+    Path("qa.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    kinds = {"unanswerable": "drop", "on_bad_row": "drop"}
+    sources = {
+        "qa": {"kind": "local", "path": "qa.jsonl", **kinds},
+        "summarization": {"kind": "local", "path": "summarization.jsonl"},
+    }
+    found = build_prompts(sources, {"qa": 6, "summarization": None}, FORMATS, CALIBRATION, 1)
+    tables.write(found.prompt_rows, "prompt_rows", tmp_path / "prompt_rows.parquet", {})
+    assert found.prompt_rows.rows() == [
+        ("qa", "kept", 9), ("qa", "context empty", 2), ("qa", "unanswerable", 1),
+        ("summarization", "kept", 5),
+    ]  # fmt: skip
+    left = {f"qa:{row['id']}" for index, row in enumerate(rows) if index not in (3, 5, 7)}
+    assert set(found.prompts.filter(task="qa")["prompt_id"]) <= left

