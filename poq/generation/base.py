@@ -15,6 +15,7 @@ from poq.prompting import PromptFormat
 from poq.settings import Settings
 
 FinishReason = Literal["eos", "stop", "length"]
+OPEN_REASONING, CLOSE_REASONING = "<think>", "</think>"
 
 
 class OutputLimits(Settings):
@@ -132,3 +133,23 @@ class Loader(Protocol):
 def requests(prompts: pl.DataFrame) -> list[Request]:
     """Return the requests of a prompts table, in its order."""
     return [Request(*row) for row in prompts.select(Request._fields).iter_rows()]
+
+
+def without_reasoning(text: str, *, begun: bool = False) -> str:
+    """Return a text without the reasoning that a model wrote before its answer.
+
+    Reasoning is what precedes the last ``</think>``, as in the templates of Qwen3 and DeepSeek-R1;
+    of a text that begins with ``<think>`` and never closes it, everything.
+
+    Args:
+        text: what a model generated.
+        begun: the prompt itself ended with an open ``<think>``, so that the text begins as
+            reasoning.
+
+    >>> without_reasoning("<think>Small numbers.</think> 4")
+    '4'
+    """
+    _, closed, answer = text.rpartition(CLOSE_REASONING)
+    if not closed and (begun or text.lstrip().startswith(OPEN_REASONING)):
+        return ""
+    return answer.lstrip() if closed else text
