@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poq.endpoint.client import Answer
+from poq.endpoint.answer import Answer
 from poq.errors import PoqError
 from poq.evaluators import judge
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from poq.endpoint.client import Answer, Unusable
+from poq.endpoint.answer import Answer, Unusable
 from poq.errors import PoqError
 from poq.generation import openai
 from poq.generation.base import OutputLimits, Request, Serving, ServingSettings
