@@ -47,7 +47,7 @@ Item = TypeVar("Item")
 log = logging.getLogger(__name__)
 
 
-class _Stopped(PoqError):
+class _Stopped(PoqError):  # noqa: N818
     """Nothing is sent any more: something else failed."""
 
 
@@ -321,7 +321,7 @@ class Client:
             longest = self.settings.longest_pause
             if asked is not None and asked > left * longest:
                 raise PoqError(
-                    f"{problem}; the server asks to wait {asked:.0f} s, more than {left} retries "
+                    f"{problem}; the server asks to wait {asked:g} s, more than {left} retries "
                     f"of at most longest_pause={longest:g} s each. Run again after that time"
                 )
             pause = _pause(self.settings.retries - left, self.settings.backoff, longest, asked)
@@ -361,7 +361,7 @@ class Client:
 def _most(body: Mapping[str, Any]) -> Spending:
     """Return the most that a request can take: a token has a byte at least."""
     texts = [str(message["content"]) for message in body["messages"]]
-    texts.append(json.dumps({n: v for n, v in body.items() if n != "messages"}))
+    texts.append(json.dumps(body.get("response_format", "")))
     size = sum(len(text.encode("utf-8", "replace")) + MESSAGE_TOKENS for text in texts)
     return Spending(1, size, most_output(body) or 0)
 

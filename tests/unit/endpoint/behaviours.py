@@ -46,6 +46,7 @@ class BehaviourServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.respond = respond
         self.bodies: list[dict[str, Any]] = []
+        self.keys: list[str] = []
         self.billed = 0
         self.lock = threading.Lock()
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -67,6 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             sent = self.server.respond(body, len(self.server.bodies))
             self.server.bodies.append(body)
+            self.server.keys.append(self.headers["Idempotency-Key"])
             self.server.billed += sent.billed
         time.sleep(sent.stall)
         content = sent.body if isinstance(sent.body, bytes) else json.dumps(sent.body).encode()
@@ -406,6 +408,26 @@ class Behaviour:
 GRADES = list(NUMBERS)
 TEXTS = [f"It is {n}." for n in NUMBERS]
 CUT = "cut in proportion to the lengths in the message, sent again"
+LENGTHS: list[tuple[str, str, str, Literal["judge", "node"], Respond, int]] = [
+    ("OpenAI", "maximum context length is", f"target {CUT}", "judge",
+     limited(openai_length), 5),
+    ("OpenAI, newer", "Input tokens exceed the configured limit of", f"target {CUT}",
+     "judge", limited(openai_input), 5),
+    ("vLLM, older", "The decoder prompt (length N) is longer than", f"context {CUT}",
+     "node", limited(vllm_legacy), 5),
+    ("vLLM", "'max_completion_tokens' is too large", f"context {CUT}", "node",
+     limited(vllm_total), 5),
+    ("vLLM, newest", "your prompt contains at least N input tokens",
+     "target cut by a quarter, sent again, until it fits", "judge", limited(vllm_least), 8),
+    ("TGI", "`inputs` tokens + `max_new_tokens` must be <=", f"context {CUT}", "node",
+     limited(tgi), 5),
+    ("llama.cpp", "exceeds the available context size", f"context {CUT}", "node",
+     limited(llama_cpp), 5),
+    ("SGLang", "is longer than the model's context length", f"target {CUT}", "judge",
+     limited(sglang), 5),
+    ("LiteLLM", "litellm.ContextWindowExceededError", f"target {CUT}", "judge",
+     limited(litellm), 5),
+]  # fmt: skip
 BEHAVIOURS = [
     Behaviour(
         "OpenAI reasoning models",
@@ -452,26 +474,7 @@ BEHAVIOURS = [
     *(
         Behaviour(server, f"refuses one long prompt of four: \"{words} ...\"", ours, who, respond,
                   sent, 4, GRADES if who == "judge" else TEXTS, long=True)
-        for server, words, ours, who, respond, sent in [
-            ("OpenAI", "maximum context length is", f"target {CUT}", "judge",
-             limited(openai_length), 5),
-            ("OpenAI, newer", "Input tokens exceed the configured limit of", f"target {CUT}",
-             "judge", limited(openai_input), 5),
-            ("vLLM, older", "The decoder prompt (length N) is longer than", f"context {CUT}",
-             "node", limited(vllm_legacy), 5),
-            ("vLLM", "'max_completion_tokens' is too large", f"context {CUT}", "node",
-             limited(vllm_total), 5),
-            ("vLLM, newest", "your prompt contains at least N input tokens",
-             "target cut by a quarter, sent again, until it fits", "judge", limited(vllm_least), 8),
-            ("TGI", "`inputs` tokens + `max_new_tokens` must be <=", f"context {CUT}", "node",
-             limited(tgi), 5),
-            ("llama.cpp", "exceeds the available context size", f"context {CUT}", "node",
-             limited(llama_cpp), 5),
-            ("SGLang", "is longer than the model's context length", f"target {CUT}", "judge",
-             limited(sglang), 5),
-            ("LiteLLM", "litellm.ContextWindowExceededError", f"target {CUT}", "judge",
-             limited(litellm), 5),
-        ]
+        for server, words, ours, who, respond, sent in LENGTHS
     ),
     Behaviour(
         "Ollama", "cuts a long prompt and reports success",
@@ -520,8 +523,9 @@ BEHAVIOURS = [
         "asks again; the budget counts both", "judge", gateway, 5, 5, GRADES,
     ),
     Behaviour(
-        "any", "does not answer three times, and bills it", "asks again; the budget counts all four",
-        "judge", stalls, 7, 7, GRADES, settings={"timeout": 0.2, "retries": 3},
+        "any", "does not answer three times, and bills it",
+        "asks again; the budget counts all four", "judge", stalls, 7, 7, GRADES,
+        settings={"timeout": 0.2, "retries": 3},
     ),
     Behaviour(
         "any", "does not answer in time, and bills it; budget of two requests",

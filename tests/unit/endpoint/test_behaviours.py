@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from transformers import PreTrainedTokenizerFast
 
+from poq import kinds
 from poq.endpoint.client import Client
 from poq.endpoint.settings import EndpointSettings
 from poq.errors import PoqError
@@ -169,3 +171,21 @@ def test_a_missing_tokenizer_is_reported_before_anything_is_asked(tmp_path: Path
 
 def test_the_document_shows_the_table() -> None:
     assert table() in DOCUMENT.read_text()
+
+
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.split()[1])
+def test_examples_are_valid(text: str) -> None:
+    sections = yaml.safe_load(text)
+    packages = {"inference_nodes": "poq.generation", "evaluators": "poq.evaluators"}
+    assert sections.keys() <= packages.keys()
+    for section, entries in sections.items():
+        for entry in entries.values():
+            assert kinds.settings(packages[section], entry).endpoint.model
+
+
+def test_there_is_an_example_for_each_server() -> None:
+    for command in ("vllm serve", "text-generation-launcher", "llama-server", "ollama serve"):
+        assert sum(command in text for text in EXAMPLES) == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import logging
 import threading
 import time
@@ -25,7 +26,9 @@ from poq.endpoint.transport import LONGEST_ANSWER
 from poq.errors import PoqError
 from poq.evaluators.judge import read_grade
 from poq.visible import visible
+from tests.unit.endpoint import behaviours
 from tests.unit.endpoint.asking import ask
+from tests.unit.endpoint.behaviours import BehaviourServer, Sent
 from tests.unit.endpoint.fault_server import INPUT_TOKENS, OUTPUT_TOKENS, FaultServer, grade
 
 SECRET = "sk-very-secret-7f3a9"  # noqa: S105
@@ -40,7 +43,7 @@ def body(text: str) -> dict[str, Any]:
 def connect(tmp_path: Path) -> Iterator[Connect]:
     """Return a function that makes a client of a server."""
 
-    def make(server: FaultServer, **settings: Any) -> Client:
+    def make(server: FaultServer | BehaviourServer, **settings: Any) -> Client:
         values = {
             "base_url": server.base_url,
             "model": "m",
@@ -385,3 +388,129 @@ def test_hostile_counts_are_no_counts() -> None:
     usage = '{"prompt_tokens": 1e999, "completion_tokens": -5}'
     answer = read_answer('{"choices": [{"message": {"content": "a"}}], "usage": ' + usage + "}")
     assert answer == Answer("a", None, None, None, None)
+
+
+ANSWER = Sent(200, behaviours.completion('{"score": 7}'), billed=True)
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
+def test_a_refusal_that_passes_is_retried_with_the_same_key(status: int, connect: Connect) -> None:
+    error = {"error": {"message": "in progress", "code": "conflict"}}
+    server = BehaviourServer(lambda _, count: ANSWER if count else Sent(status, error))
+    assert ask(connect(server), [body("a")], read_grade) == [7]
+    first, second = server.keys
+    assert first == second
+    assert server.bodies[0] == server.bodies[1]
+
+
+def test_the_last_of_all_retries_counts(connect: Connect) -> None:
+    error = {"error": {"message": "overloaded"}}
+    server = BehaviourServer(lambda _, count: ANSWER if count == 2 else Sent(503, error))
+    assert ask(connect(server, retries=2), [body("a")], read_grade) == [7]
+    server = BehaviourServer(lambda _, count: ANSWER if count == 3 else Sent(503, error))
+    with pytest.raises(PoqError, match="HTTP 503: overloaded; given up after 3 attempts"):
+        ask(connect(server, retries=2), [body("a")], read_grade)
+
+
+def test_what_was_refused_holds_for_all_requests_jobs_and_reruns(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = BehaviourServer(behaviours.reasoning_model)
+    bodies = [body(f"answer {n}") for n in range(8)]
+    first, second = connect(server, concurrency=8), connect(server)
+    with caplog.at_level(logging.WARNING):
+        assert ask(first, bodies, lambda answer: answer.content) == [
+            f"It is {n}." for n in range(8)
+        ]
+    # However many requests met it at once, a refusal is recorded once.
+    assert [record.getMessage().count("from now on") for record in caplog.records] == [1, 1]
+    assert 'Requests have {"max_completion_tokens": 16} from now on' in caplog.text
+    assert "Requests have no temperature from now on; answers are no longer greedy" in caplog.text
+    sent = len(server.bodies)
+    # Another job, which began before anything was refused, meets it and finds the record.
+    ask(second, [body("answer 9")], lambda answer: answer.content)
+    assert len(server.bodies) == sent + 2
+    third = connect(server)
+    ask(third, bodies, lambda answer: answer.content)
+    assert len(server.bodies) == sent + 2
+    ask(third, [body("answer 8")], lambda answer: answer.content)
+    assert server.bodies[-1].keys() == {"model", "messages", "max_completion_tokens"}
+    assert len(server.bodies) == sent + 3
+
+
+def test_request_is_merged_last_and_null_drops_a_key(connect: Connect) -> None:
+    server = BehaviourServer(lambda *_: ANSWER)
+    request = {
+        "temperature": None,
+        "max_tokens": None,
+        "max_completion_tokens": 64,
+        "seed": None,
+        "chat_template_kwargs": {"enable_thinking": False},
+        "reasoning_effort": "low",
+    }
+    client = connect(server, request=request, budget={"output_tokens": 64})
+    ask(client, [body("a") | {"seed": 1}], read_grade)
+    assert server.bodies == [
+        {
+            "model": "m",
+            "messages": [{"role": "user", "content": "a"}],
+            "max_completion_tokens": 64,
+            "chat_template_kwargs": {"enable_thinking": False},
+            "reasoning_effort": "low",
+        }
+    ]
+    # The budget counts by the limit that is sent: 8 tokens are spent, 64 more might be.
+    with pytest.raises(PoqError, match="might break the budget of 64 output tokens"):
+        ask(client, [body("b")], read_grade)
+
+
+def test_the_first_failure_is_reported_and_nothing_begins_after_it(connect: Connect) -> None:
+    error = {"error": {"message": "no such model"}}
+    server = BehaviourServer(lambda _, count: Sent(404, error) if count == 2 else ANSWER)
+    client = connect(server, concurrency=1)
+    with pytest.raises(PoqError, match=r"HTTP 404: no such model\. 2 of 50 requests"):
+        ask(client, [body("x" * n) for n in range(50)], read_grade)
+    assert len(server.bodies) == 3
+
+
+def test_a_long_wait_is_cut_to_the_longest_pause(connect: Connect) -> None:
+    def limit(seconds: str) -> Sent:
+        return Sent(429, {"error": {"message": "slow down"}}, {"Retry-After": seconds})
+
+    answers = [limit("0.15"), limit("0.05"), ANSWER]
+    server = BehaviourServer(lambda _, count: answers[count])
+    began = time.monotonic()
+    # Two retries of 0.1 s reach 0.15 s; one would not.
+    assert ask(connect(server, longest_pause=0.1), [body("a")], read_grade) == [7]
+    assert 0.15 <= time.monotonic() - began < 5
+    server = BehaviourServer(lambda *_: limit("0.15"))
+    words = r"asks to wait 0\.15 s, more than 1 retries of at most longest_pause=0\.1 s each"
+    with pytest.raises(PoqError, match=words):
+        ask(connect(server, longest_pause=0.1, retries=1), [body("a")], read_grade)
+    assert len(server.bodies) == 1
+
+
+def test_no_connection_costs_nothing(connect: Connect) -> None:
+    client = connect(FaultServer({}), base_url="http://127.0.0.1:9/v1")
+    with pytest.raises(PoqError, match="the connection broke; given up after 3 attempts"):
+        ask(client, [body("a")], read_grade)
+    assert client.ledger.spent() == Spending()
+
+
+@pytest.mark.parametrize(
+    ("message", "content", "reasoning"),
+    [
+        ({"content": "<think>\nSo.\n</think>\n\n7"}, "7", "<think>\nSo.\n</think>\n\n"),
+        ({"content": "So.</think>7"}, "7", "So.</think>"),
+        ({"content": "<think>So"}, "", "<think>So"),
+        ({"content": "7", "reasoning_content": "So."}, "7", "So."),
+        ({"content": "7", "reasoning": "So."}, "7", "So."),
+        ({"content": None, "reasoning_content": "So"}, "", "So"),
+        ({"content": None, "refusal": "I cannot."}, "", None),
+        ({"content": "7 < 8"}, "7 < 8", None),
+    ],
+)
+def test_reasoning_is_kept_apart(message: Any, content: str, reasoning: str | None) -> None:
+    found = read_answer(json.dumps({"choices": [{"message": message}]}))
+    assert isinstance(found, Answer)
+    assert (found.content, found.reasoning) == (content, reasoning)
