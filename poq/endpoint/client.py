@@ -8,19 +8,17 @@ another server, at most ``concurrency`` requests that were in flight at a kill a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
+import math
 import random
 import threading
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
@@ -28,42 +26,33 @@ from tqdm import tqdm
 
 from poq import hardware
 from poq.checkpoint import Checkpoint
+from poq.endpoint.adaptation import Adaptation
+from poq.endpoint.answer import Answer, Unusable, read_answer
 from poq.endpoint.ledger import Ledger, OverBudget, Spending
 from poq.endpoint.local_server import LocalServer, gguf_file
+from poq.endpoint.refusal import MAYBE_PAID, most_output, read_refusal, retry_after
 from poq.endpoint.secrets import hide
 from poq.endpoint.settings import EndpointSettings
-from poq.endpoint.transport import TooLong, http_client
+from poq.endpoint.transport import Http, NoAnswer, Unreadable
 from poq.errors import PoqError
 from poq.provenance import digest, file_sha256
-from poq.visible import storable
 
-LONGEST_PAUSE = 60.0
 MESSAGE_TOKENS = 64
 """Tokens that a chat template may put around a message, at most."""
 LOCK_DIGITS = 3
 """Digits of a request's digest that name its lock: one of 4096, since locks are kept files."""
+TOO_LONG = "the request is longer than the model's context"
 T = TypeVar("T")
+Item = TypeVar("Item")
 log = logging.getLogger(__name__)
 
 
-class Answer(NamedTuple):
-    """A chat completion; tokens are None where the server reports none."""
-
-    content: str
-    finish_reason: str | None
-    stop_string: str | None
-    input_tokens: int | None
-    output_tokens: int | None
+class _Stopped(PoqError):  # noqa: N818
+    """Nothing is sent any more: something else failed."""
 
 
-class Unusable(NamedTuple):
-    """What is left of a request whose every answer was of no use.
-
-    ``final`` if it would be in vain to ask again.
-    """
-
-    reason: str
-    final: bool = False
+class _Refused(Exception):  # noqa: N818
+    """The server does not take a parameter, named in ``args`` with the problem in words."""
 
 
 class Client:
@@ -87,76 +76,157 @@ class Client:
         self._cache = Checkpoint(Path(settings.cache), identity)
         self._locks = Path(settings.cache) / "locks"
         self._locks.mkdir(parents=True, exist_ok=True)
-        name = f"{digest([identity, settings.model_name])}.sqlite"
-        self.ledger = Ledger(Path(settings.cache) / "spent" / name, settings.budget)
+        name = digest([identity, settings.model_name])
+        self.ledger = Ledger(Path(settings.cache) / "spent" / f"{name}.sqlite", settings.budget)
+        self.adaptation = Adaptation(self.where, settings, Path(settings.cache) / "refused" / name)
         self._stopped = threading.Event()
-        for noisy in ("httpx2", "httpx", "openai"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        self._thread = threading.local()
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
 
-    def ask(
-        self,
-        bodies: Sequence[Mapping[str, Any]],
-        read: Callable[[Answer], T],
-        *,
-        attempts: int = 3,
-        fresh: bool = False,
-        show: bool = True,
-    ) -> list[T | Unusable]:
-        """Return what ``read`` makes of the answer to each request, in the same order.
+    def each(
+        self, work: Callable[[Item], T], items: Sequence[Item], *, show: bool = True
+    ) -> Iterator[tuple[int, T]]:
+        """Yield each item's index and what ``work`` makes of it, as they are finished.
 
-        Equal requests are sent once, by however many jobs at a time.
+        There is one queue: as many items as may be in flight are worked on all the time.
 
         Args:
-            bodies: chat completion requests without their model.
-            read: turns an answer into a value, or raises ValueError with a reason why it cannot;
-                then the request is sent again with another seed.
-            attempts: answers after which a request is given up as :class:`Unusable`.
-            fresh: ask anew whatever the cache holds, and keep nothing; to measure time.
-            show: show and log progress; a caller that asks piece by piece shows its own.
+            work: asks for an item by :meth:`answer` or :meth:`fitting`; runs in a thread.
+            items: what to work on.
+            show: show and log progress; a caller that shows its own says no.
 
         Raises:
-            PoqError: the budget is used up, the server refuses a request, or it fails more than
-                ``retries`` times in a row. What was answered until then is kept.
+            PoqError: of ``work``; no further item is begun, and what was answered is kept.
         """
-        keyed = {digest(dict(body)): body for body in bodies}
-        found: dict[str, T | Unusable] = {}
-        cached = 0
         self._stopped.clear()
+        done = cached = 0
         # Drawn on the line of the caller's own bar: a second line takes moving the cursor, and so
         # writes over what other jobs print.
         name = self.settings.model_name
         with (
-            tqdm(
-                total=len(keyed), desc=name, disable=not show, position=0, leave=False
-            ) as progress,
+            tqdm(total=len(items), desc=name, disable=not show, position=0, leave=False) as bar,
             ThreadPoolExecutor(1 if self.settings.serve else self.settings.concurrency) as pool,
         ):
-            waiting = {
-                pool.submit(self._value, body, read, attempts, fresh): key
-                for key, body in keyed.items()
-            }
+            waiting = {pool.submit(self._watched, work, i): n for n, i in enumerate(items)}
             try:
                 for future in as_completed(waiting):
-                    found[waiting[future]], from_cache = future.result()
-                    cached += from_cache
-                    progress.update()
+                    found, sent = future.result()
+                    done, cached = done + 1, cached + (not sent)
+                    bar.update()
                     if show:
-                        self._report(progress, len(found), len(keyed), cached)
+                        spent = self.ledger.spent().text(self.settings.budget)
+                        bar.set_postfix_str(f"{cached} cached; {spent}", refresh=False)
+                        counts = f"{done} of {len(items)}, {cached} cached"
+                        log.info("%s: %s; %s", self.where, counts, spent)
+                    yield waiting[future], found
             except PoqError as error:
                 self._stop(waiting)
-                done = sum(not f.cancelled() and f.exception() is None for f in waiting)
+                ended = [future.exception() for future in waiting if not future.cancelled()]
+                first = next((e for e in ended if e and not isinstance(e, _Stopped)), error)
                 raise PoqError(
-                    f"{self.where}: {error}. {done} of {len(keyed)} requests of this job are "
-                    f"answered and kept in {self.settings.cache}; run again to go on from them"
+                    f"{self.where}: {first}. {ended.count(None)} of {len(items)} requests of this "
+                    f"job are answered and kept in {self.settings.cache}; run again to go on from "
+                    "them"
                 ) from None
             except BaseException:
                 self._stop(waiting)
                 raise
-        return [found[digest(dict(body))] for body in bodies]
+
+    def answer(
+        self,
+        body: Mapping[str, Any],
+        read: Callable[[Answer], T],
+        *,
+        attempts: int = 3,
+        fresh: bool = False,
+    ) -> T | Unusable:
+        """Return what ``read`` makes of the answer to a request.
+
+        An equal request is sent once, by however many threads and jobs at a time.
+
+        Args:
+            body: a chat completion request without its model.
+            read: turns an answer into a value, or raises ValueError with a reason why it cannot;
+                then the request is sent again with another seed, unless the answer was cut off.
+            attempts: answers after which a request is given up as :class:`Unusable`.
+            fresh: ask anew whatever the cache holds, and keep nothing; to measure time.
+
+        Raises:
+            PoqError: the budget is used up, the server refuses the request, or it fails more than
+                ``retries`` times in a row.
+        """
+        reason = ""
+        for attempt in range(attempts):
+            asked = {**body, "model": self.settings.model_name}
+            if attempt:
+                asked["seed"] = int(body.get("seed", 0)) + attempt
+            answer = self._adapting(asked, attempt, fresh)
+            if isinstance(answer, Unusable):
+                if answer.final:
+                    return answer
+                reason = answer.reason
+                continue
+            try:
+                return read(answer)
+            except ValueError as error:
+                reason = str(error)
+            if answer.finish_reason == "length":
+                return Unusable(f"{reason}; it was cut off at the limit of tokens", final=True)
+        return Unusable(f"{reason}, in {attempts} attempts")
+
+    def fitting(
+        self,
+        body_of: Callable[[str], Mapping[str, Any]],
+        text: str,
+        read: Callable[[Answer], T],
+        **how: Any,
+    ) -> tuple[T | Unusable, int]:
+        """Return the answer to a request that holds as much of a text as the server takes.
+
+        A request that is too long is refused, at no cost, and sent again with less of the text.
+
+        Args:
+            body_of: returns the request with the beginning of the text.
+            text: what may be cut.
+            read: see :meth:`answer`.
+            how: further arguments of :meth:`answer`.
+
+        Returns:
+            The answer and how many characters of the text it has seen; :class:`Unusable` if
+            nothing of the text fits.
+        """
+        kept = len(text)
+        while True:
+            body = body_of(text[:kept])
+            found = self.answer(body, read, **how)
+            excess = found.excess if isinstance(found, Unusable) else None
+            if excess is None:
+                return found, kept
+            size = sum(len(message["content"]) for message in body["messages"])
+            # The text's tokens may be shorter than those around it: a little more than its share.
+            kept -= math.ceil(1.02 * excess * size) + 1
+            if kept <= 0:
+                return found, 0
 
     def connect(self) -> None:
         """Do now what the first request would wait for: load the library, start the server."""
         _ = self._http
+
+    @property
+    def where(self) -> str:
+        """The endpoint and model in words."""
+        place = "loopback" if self.settings.serve else self.settings.base_url
+        return f"{self.settings.model_name} at {place}"
+
+    def _watched(self, work: Callable[[Item], T], item: Item) -> tuple[T, bool]:
+        """Return what ``work`` makes of an item, and whether anything was sent for it."""
+        self._thread.sent = False
+        try:
+            return work(item), self._thread.sent
+        except BaseException:
+            # At once: the thread may begin its next item before the failure is seen.
+            self._stopped.set()
+            raise
 
     def _stop(self, waiting: Collection[Future[Any]]) -> None:
         """Send nothing more, and wait for what is in flight: it is paid for, and is kept."""
@@ -165,57 +235,36 @@ class Client:
             future.cancel()
         wait(waiting)
 
-    @property
-    def where(self) -> str:
-        """The endpoint and model in words."""
-        place = "loopback" if self.settings.serve else self.settings.base_url
-        return f"{self.settings.model_name} at {place}"
-
-    def _value(
-        self,
-        body: Mapping[str, Any],
-        read: Callable[[Answer], T],
-        attempts: int,
-        fresh: bool,
-    ) -> tuple[T | Unusable, bool]:
-        """Return the value of a request, and whether nothing had to be sent for it."""
-        reason, from_cache = "", True
-        for attempt in range(attempts):
-            asked = {**body, "model": self.settings.model_name}
-            if attempt:
-                asked["seed"] = int(body.get("seed", 0)) + attempt
-            key = {"body": asked, "attempt": attempt}
-            if fresh:
-                answer, sent = self._send(asked, f"poq-{uuid4()}"), True
-            else:
-                answer, sent = self._kept_or_sent(asked, key)
-            from_cache &= not sent
-            if isinstance(answer, Unusable) and answer.final:
-                return answer, from_cache
-            if isinstance(answer, Unusable):
-                reason = answer.reason
-                continue
+    def _adapting(self, asked: Mapping[str, Any], attempt: int, fresh: bool) -> Answer | Unusable:
+        """Return the answer of a request, less whatever parameter the server does not take."""
+        while True:
+            body = self.adaptation.final(asked)
             try:
-                return read(answer), from_cache
-            except ValueError as error:
-                reason = str(error)
-        return Unusable(f"{reason}, in {attempts} attempts"), from_cache
+                return self._kept_or_sent(body, attempt, fresh)
+            except _Refused as refused:
+                self.adaptation.refuse(asked, body, *refused.args)
 
-    def _kept_or_sent(self, asked: Mapping[str, Any], key: Any) -> tuple[Answer | Unusable, bool]:
-        """Return the answer of a request, and whether this job sent it; no two jobs do at once."""
-        if (answer := self._kept(key)) is not None:
-            return answer, False
-        name = _sha256(key)
+    def _kept_or_sent(
+        self, body: Mapping[str, Any], attempt: int, fresh: bool
+    ) -> Answer | Unusable:
+        """Return the answer of a request; no two threads or jobs send it at once."""
+        key = {"body": body, "attempt": attempt}
+        kept = self._kept(key)
+        if kept is not None and (not fresh or isinstance(kept, Unusable)):
+            return kept
+        if fresh:
+            return self._send(body, f"poq-{uuid4()}")
+        name = digest(key)
         lock = FileLock(self._locks / name[:LOCK_DIGITS])
         try:
             with lock.acquire(cancel_check=self._stopped.is_set):
-                if (answer := self._kept(key)) is not None:
-                    return answer, False
-                answer = self._send(asked, f"poq-{name}")
+                if (kept := self._kept(key)) is not None:
+                    return kept
+                answer = self._send(body, f"poq-{name}")
                 self._cache.put(key, answer._asdict())
-                return answer, True
+                return answer
         except Timeout:
-            raise PoqError("stopped") from None
+            raise _Stopped("stopped") from None
 
     def _kept(self, key: Any) -> Answer | Unusable | None:
         values = self._cache.get(key)
@@ -224,77 +273,73 @@ class Client:
         return Unusable(**values) if "reason" in values else Answer(**values)
 
     def _send(self, body: Mapping[str, Any], idempotency_key: str) -> Answer | Unusable:
-        """Send one request until it is answered.
+        """Send one request until it is answered; each attempt is reserved, a refusal is free.
 
         Raises:
-            PoqError: see :meth:`ask`.
+            PoqError: see :meth:`answer`.
+            _Refused: the server does not take a parameter.
         """
-        import openai
-
+        self._thread.sent = True
         most = _most(body)
-        try:
-            self.ledger.reserve(most)
-        except OverBudget as error:
-            raise PoqError(f"{error}. Raise `budget` to go on") from None
-        maybe_answered = False
-        for attempt in range(self.settings.retries + 1):
+        asked: float | None = None
+        for left in range(self.settings.retries, -1, -1):
             if self._stopped.is_set():
-                break
-            at_least = None
+                raise _Stopped("stopped")
             try:
-                raw = self._http.chat.completions.with_raw_response.create(
-                    **body, extra_headers={"Idempotency-Key": idempotency_key}
-                )
-            except openai.APIStatusError as error:
-                if _is_too_long(error):
+                self.ledger.reserve(most)
+            except OverBudget as error:
+                raise PoqError(f"{error}. Raise `budget` to go on") from None
+            try:
+                reply = self._http.post(body, idempotency_key)
+            except NoAnswer as error:
+                if not error.arrived:
                     self.ledger.settle(most, Spending())
-                    return Unusable("the request is longer than the model's context", final=True)
-                problem = self._problem(error)
-                if not _may_pass(error):
-                    self.ledger.settle(most, Spending())
-                    raise PoqError(problem) from None
-                at_least = _retry_after(error.response.headers.get("retry-after"))
-            except openai.APIConnectionError as error:
-                maybe_answered = True
-                late = isinstance(error, openai.APITimeoutError)
-                problem = "no answer in time" if late else "the connection broke"
-            except TooLong as error:
+                problem, asked = str(error), None
+            except Unreadable as error:
                 # Paid for, whatever it was.
                 return Unusable(str(error))
             else:
-                answer = _answer(hide(raw.http_response.text, self._key))
-                self.ledger.settle(most, _real(answer, most))
-                return answer
-            if attempt < self.settings.retries:
-                pause = _pause(attempt, self.settings.backoff, at_least)
-                log.info("%s: %s; again in %.1f s", self.where, problem, pause)
-                self._stopped.wait(pause)
-        if not maybe_answered:
-            self.ledger.settle(most, Spending())
-        if self._stopped.is_set():
-            raise PoqError("stopped")
+                text = hide(reply.text, self._key)
+                if reply.status == 200:
+                    answer = read_answer(text)
+                    self.ledger.settle(most, _real(answer, most))
+                    return answer
+                if reply.status not in MAYBE_PAID:
+                    self.ledger.settle(most, Spending())
+                refusal = read_refusal(reply.status, text, body)
+                problem = self._problem(reply.status, refusal.message)
+                if refusal.excess is not None:
+                    log.info("%s: %s", self.where, problem)
+                    return Unusable(TOO_LONG, True, refusal.excess)
+                if refusal.parameter is not None:
+                    raise _Refused(refusal.parameter, problem)
+                if not refusal.passes:
+                    raise PoqError(problem)
+                asked = retry_after(reply.headers)
+            if not left:
+                break
+            longest = self.settings.longest_pause
+            if asked is not None and asked > left * longest:
+                raise PoqError(
+                    f"{problem}; the server asks to wait {asked:g} s, more than {left} retries "
+                    f"of at most longest_pause={longest:g} s each. Run again after that time"
+                )
+            pause = _pause(self.settings.retries - left, self.settings.backoff, longest, asked)
+            log.info("%s: %s; again in %.1f s", self.where, problem, pause)
+            self._stopped.wait(pause)
         raise PoqError(f"{problem}; given up after {self.settings.retries + 1} attempts")
 
     @cached_property
-    def _http(self) -> Any:
-        import openai
-
-        return openai.OpenAI(
-            base_url=self._server.base_url if self._server else self.settings.base_url,
-            api_key=self._key or "none",
-            max_retries=0,
-            timeout=self.settings.timeout,
-            http_client=http_client(proxies=self.settings.serve is None),
-        )
-
-    @cached_property
-    def _server(self) -> LocalServer | None:
-        if self.folder is None:
-            return None
-        return LocalServer(self.folder, self.settings.context_tokens)
+    def _http(self) -> Http:
+        served = None
+        if self.folder is not None:
+            self._server = served = LocalServer(self.folder, self.settings.context_tokens)
+        address = served.base_url if served else self.settings.base_url.rstrip("/")
+        timeout = self.settings.timeout
+        return Http(f"{address}/chat/completions", self._key, timeout, proxies=served is None)
 
     def _identity(self) -> dict[str, Any]:
-        """Return what an answer depends on beside its request."""
+        """Return what an answer depends on besides its request."""
         if self.folder is None:
             return {"base_url": self.settings.base_url}
         return {
@@ -304,19 +349,13 @@ class Client:
             "xllamacpp": version("xllamacpp"),
         }
 
-    def _problem(self, error: Any) -> str:
+    def _problem(self, status: int, message: str) -> str:
         """Return a refusal in words that cannot hold the key."""
-        status = error.status_code
         if status in (401, 403):
             # Servers quote a part of the key here.
             variable = self.settings.api_key_variable
             return f"HTTP {status}: the key in {variable} is not accepted"
-        return hide(f"HTTP {status}: {_message(error)}", self._key)[:300]
-
-    def _report(self, progress: Any, done: int, total: int, cached: int) -> None:
-        spent = self.ledger.spent().text(self.settings.budget)
-        progress.set_postfix_str(f"{cached} cached; {spent}", refresh=False)
-        log.info("%s: %d of %d, %d cached; %s", self.where, done, total, cached, spent)
+        return f"HTTP {status}: {message}"[:300]
 
 
 def _most(body: Mapping[str, Any]) -> Spending:
@@ -324,7 +363,7 @@ def _most(body: Mapping[str, Any]) -> Spending:
     texts = [str(message["content"]) for message in body["messages"]]
     texts.append(json.dumps(body.get("response_format", "")))
     size = sum(len(text.encode("utf-8", "replace")) + MESSAGE_TOKENS for text in texts)
-    return Spending(1, size, int(body["max_tokens"]))
+    return Spending(1, size, most_output(body) or 0)
 
 
 def _real(answer: Answer | Unusable, most: Spending) -> Spending:
@@ -335,74 +374,7 @@ def _real(answer: Answer | Unusable, most: Spending) -> Spending:
     return Spending(1, *(m if t is None else t for t, m in zip(taken, most[1:], strict=True)))
 
 
-def _answer(text: str) -> Answer | Unusable:
-    """Return what a response of status 200 says."""
-    try:
-        values = json.loads(text)
-        choice, usage = values["choices"][0], values.get("usage") or {}
-        content, stop = choice["message"]["content"], choice.get("stop_reason")
-        return Answer(
-            content=_text(content),
-            finish_reason=choice.get("finish_reason"),
-            stop_string=stop if isinstance(stop, str) else None,
-            input_tokens=_count(usage.get("prompt_tokens")),
-            output_tokens=_count(usage.get("completion_tokens")),
-        )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return Unusable(f"no chat completion (sha256 {hashlib.sha256(_bytes(text)).hexdigest()})")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text")
-    return storable(value)
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
-
-
-def _may_pass(error: Any) -> bool:
-    """Tell whether a refusal may pass; an account without credit is no matter of waiting."""
-    if error.status_code == 429:
-        return bool(error.code != "insufficient_quota")
-    return bool(error.status_code in (408, 409) or error.status_code >= 500)
-
-
-def _is_too_long(error: Any) -> bool:
-    """Tell whether a request was refused for its length, in OpenAI's words or llama.cpp's."""
-    words = {"context_length_exceeded", "exceed_context_size_error"}
-    return error.code in words or error.type in words
-
-
-def _message(error: Any) -> str:
-    body = error.body if isinstance(error.body, Mapping) else {}
-    return str(body.get("message") or error.message)
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Return the seconds of a Retry-After header: a number, or a date."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _pause(attempt: int, backoff: float, at_least: float | None) -> float:
+def _pause(attempt: int, backoff: float, longest: float, asked: float | None) -> float:
     """Return the seconds before a retry; chance keeps clients from coming back together."""
-    pause: float = min(LONGEST_PAUSE, backoff * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311
-    return max(pause, at_least or 0.0)
-
-
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
+    pause: float = min(longest, backoff * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311
+    return min(longest, max(pause, asked or 0.0))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from poq.settings import Settings
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
+OURS = ("messages", "model", "n", "stream")
+"""Keys of a request that are not for the configuration: one answer to our texts is read whole."""
 
 
 class BudgetSettings(Settings):
@@ -28,7 +31,7 @@ class BudgetSettings(Settings):
     @model_validator(mode="after")
     def _priced(self) -> BudgetSettings:
         if self.money is not None and None in (self.input_price, self.output_price):
-            raise ValueError("expected input_price and output_price beside money")
+            raise ValueError("expected input_price and output_price with money")
         return self
 
 
@@ -62,7 +65,17 @@ class EndpointSettings(Settings):
     )
     backoff: float = Field(
         1.0, gt=0, description="Seconds before the first retry; doubled for each further one, at "
-        "most a minute, less up to half by chance. A server's Retry-After is waited for as well.",
+        "most `longest_pause`, less up to half by chance.",
+    )  # fmt: skip
+    longest_pause: float = Field(
+        60.0, gt=0, description="Most seconds before a retry, whatever the server's Retry-After "
+        "asks. A server that asks for more than all retries together may wait stops the run.",
+    )  # fmt: skip
+    request: dict[str, Any] = Field(
+        {}, description="Keys that are put into every request last, in place of those that are "
+        "there; null leaves a key out. For example {temperature: null, max_tokens: null, "
+        "max_completion_tokens: 64}, {reasoning_effort: low} or "
+        "{chat_template_kwargs: {enable_thinking: false}}.",
     )  # fmt: skip
     budget: BudgetSettings = Field(BudgetSettings(), description="What may be spent; no limits.")
     cache: str = Field(
@@ -77,6 +90,20 @@ class EndpointSettings(Settings):
         changed = [n for n in sorted(remote) if getattr(self, n) != _default(n)]
         if self.serve is not None and changed:
             raise ValueError(f"expected no {changed[0]} beside serve")
+        return self
+
+    @model_validator(mode="after")
+    def _bounded(self) -> EndpointSettings:
+        if ours := sorted(set(OURS) & self.request.keys()):
+            raise ValueError(f"expected no {ours[0]} in request")
+        limits = [self.request.get(name, 1) for name in ("max_tokens", "max_completion_tokens")]
+        if any(n is not None and (type(n) is not int or n < 1) for n in limits):
+            raise ValueError("expected a positive number of tokens, or null, in request")
+        dropped = "max_tokens" in self.request and self.request["max_tokens"] is None
+        unbounded = dropped and self.request.get("max_completion_tokens") is None
+        counted = self.budget.output_tokens is not None or self.budget.money is not None
+        if unbounded and counted:
+            raise ValueError("expected max_completion_tokens in request, which the budget needs")
         return self
 
     def api_key(self) -> str | None:

@@ -110,7 +110,8 @@ class Generator(Protocol):
     """A loaded inference node.
 
     One that takes completions from a cache has an attribute ``fresh``, the same node without it,
-    which is what costs are measured on.
+    which is what costs are measured on. One that works on several batches at once has a method
+    ``stream(batches)``, which yields each batch's index and completions when they are finished.
     """
 
     def batches(self, requests: Iterable[Request]) -> list[list[Request]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,28 +89,37 @@ def generate_outputs(
     batches = shard.deal(generator.batches(requests(prompts)))
     total = sum(map(len, batches))
     kept = [checkpoint.get(batch) for batch in batches]
-    taken_over = sum(len(batch) for batch, stored in zip(batches, kept, strict=True) if stored)
-    found = sum(map(bool, kept))
-    log.info("%s: %d of %d batches taken over", name, found, len(batches))
-    completed: list[tuple[Request, Completion]] = []
+    done = {n: [Completion(*row) for row in rows] for n, rows in enumerate(kept) if rows}
+    missing = [number for number in range(len(batches)) if number not in done]
+    log.info("%s: %d of %d batches taken over", name, len(done), len(batches))
+    taken_over = sum(len(completions) for completions in done.values())
     tokens, started = 0, time.perf_counter()
     # Speeds are those of this run: what it takes over counts for the progress alone.
     with tqdm(total=total, initial=taken_over, desc=name, unit="prompt") as progress:
-        for batch, stored in zip(batches, kept, strict=True):
-            if stored:
-                completions = [Completion(*values) for values in stored]
-            else:
-                completions = generator.complete(batch)
-                checkpoint.put(batch, completions)
-                tokens += sum(completion.output_tokens or 0 for completion in completions)
-                rate = tokens / (time.perf_counter() - started)
-                progress.set_postfix_str(f"{rate:.1f} tokens/s", refresh=False)
-                progress.update(len(batch))
-                done = f"{progress.n} of {total} prompts"
-                log.info("%s: %s, %d tokens, %.1f tokens/s", name, done, tokens, rate)
-            completed += zip(batch, completions, strict=True)
+        for place, completions in _completed(generator, [batches[number] for number in missing]):
+            batch = batches[missing[place]]
+            done[missing[place]] = completions
+            checkpoint.put(batch, completions)
+            tokens += sum(completion.output_tokens or 0 for completion in completions)
+            rate = tokens / (time.perf_counter() - started)
+            progress.set_postfix_str(f"{rate:.1f} tokens/s", refresh=False)
+            progress.update(len(batch))
+            so_far = f"{progress.n} of {total} prompts"
+            log.info("%s: %s, %d tokens, %.1f tokens/s", name, so_far, tokens, rate)
     served = served_of(generator)._asdict()
     return TABLES["outputs"].frame(
         {"prompt_id": request.prompt_id, "model": name, **completion._asdict(), **served}
-        for request, completion in completed
+        for number, batch in enumerate(batches)
+        for request, completion in zip(batch, done[number], strict=True)
     )
+
+
+def _completed(
+    generator: Generator, batches: list[list[Request]]
+) -> Iterator[tuple[int, list[Completion]]]:
+    """Return each batch's index and completions, in any order."""
+    stream = getattr(generator, "stream", None)
+    if stream is not None:
+        found: Iterator[tuple[int, list[Completion]]] = stream(batches)
+        return found
+    return ((number, generator.complete(batch)) for number, batch in enumerate(batches))

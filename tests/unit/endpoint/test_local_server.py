@@ -16,6 +16,7 @@ from poq.evaluators.base import Verdicts
 from poq.generation import openai
 from poq.generation.base import OutputLimits, Request, Serving, ServingSettings
 from poq.prompting import PromptFormat
+from tests.unit.endpoint.asking import ask
 
 TARGET = "What is the capital of France?\nParis is the capital of France."
 
@@ -71,7 +72,8 @@ def test_the_cache_answers_without_a_server(
 def test_hostile_text_stays_in_its_string(cold: judge.JudgeScorer) -> None:
     """A special token of the chat template in an output is text, not the end of a turn."""
     plain, hostile = (
-        cold.client.ask(
+        ask(
+            cold.client,
             [judge.request(cold.rubric, TARGET, text) | {"max_tokens": 1}],
             lambda answer: answer.input_tokens,
             fresh=True,
@@ -131,4 +133,4 @@ def test_folder_without_gguf_is_named(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF")
     client = Client(EndpointSettings(serve="q4", cache=str(tmp_path)), tmp_path)
     with pytest.raises(PoqError, match=r"llama\.cpp cannot serve it"):
-        client.ask([{"messages": [], "max_tokens": 1}], lambda answer: answer)
+        ask(client, [{"messages": [], "max_tokens": 1}], lambda answer: answer)

@@ -20,6 +20,7 @@ from poq.endpoint.client import Client
 from poq.endpoint.settings import EndpointSettings
 from poq.errors import PoqError
 from poq.evaluators.judge import read_grade
+from tests.unit.endpoint.asking import ask
 
 texts = json.loads(sys.argv[2])
 bodies = [{"messages": [{"role": "user", "content": t}], "max_tokens": 16} for t in texts]
@@ -28,7 +29,7 @@ client.connect()
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    print(json.dumps(client.ask(bodies, read_grade, show=False)))
+    print(json.dumps(ask(client, bodies, read_grade, show=False)))
 except PoqError as error:
     print(json.dumps(str(error)))
 """

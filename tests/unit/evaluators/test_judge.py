@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poq.endpoint.client import Answer
+from poq.endpoint.answer import Answer
 from poq.errors import PoqError
 from poq.evaluators import judge
 
@@ -51,7 +51,10 @@ def test_every_grade_is_read(grade: int) -> None:
         'The score is {"score": 7}',
         '{"score": 7} {"score": 10}',
         '{"score": 7}.',
-        '```json\n{"score": 7}\n```',
+        'Here it is:\n```json\n{"score": 7}\n```',
+        '```json\n{"score": 7}\n```\n```json\n{"score": 9}\n```',
+        '```json\n{"score": 7}',
+        '```python\n{"score": 7}\n```',
         '{"score": 7',
         "[" * 5000,
         '{"score": ' + "9" * 5000 + "}",
@@ -78,7 +81,7 @@ def test_every_grade_is_read(grade: int) -> None:
     ],
 )
 def test_anything_else_is_refused_with_a_reason(content: str) -> None:
-    with pytest.raises(ValueError, match=r"the answer is no JSON|the grade is no whole"):
+    with pytest.raises(ValueError, match=r"the answer is (no JSON|empty)|the grade is no whole"):
         judge.read_grade(answer(content))
 
 
@@ -86,6 +89,11 @@ def test_an_answer_that_was_cut_after_its_end_is_whole() -> None:
     assert judge.read_grade(answer('{"score": 1}\n\n\n', "length")) == 1
     with pytest.raises(ValueError, match="no JSON"):
         judge.read_grade(answer('{"score": 1', "length"))
+
+
+@pytest.mark.parametrize("language", ["", "json"])
+def test_a_block_of_code_that_is_the_whole_answer_is_read(language: str) -> None:
+    assert judge.read_grade(answer(f'\n```{language}\n{{"score": 7}}\n```\n')) == 7
 
 
 def test_a_list_that_looks_like_the_pairs_of_an_object_is_refused() -> None:
@@ -131,6 +139,7 @@ def test_request_is_deterministic_and_short() -> None:
     first = judge.request(RUBRIC, "t", "o")
     assert first == judge.request(RUBRIC, "t", "o")
     assert (first["temperature"], first["max_tokens"]) == (0, 16)
+    assert judge.request(RUBRIC, "t", "o", 512) == first | {"max_tokens": 512}
     schema = first["response_format"]["json_schema"]
     assert schema["strict"]
     assert schema["schema"]["properties"]["score"]["enum"] == list(range(11))
