@@ -4,10 +4,16 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from poq import calibration
-from poq import config as configuration
-from poq import errors, figures, findings, kinds, provenance, resources, schema
-from poq.models import folder
+try:
+    from poq import calibration
+    from poq import config as configuration
+    from poq import errors, figures, findings, kinds, provenance, resources, schema
+    from poq.models import folder
+except ModuleNotFoundError as error:
+    raise WorkflowError(
+        f"{error}. Make the environment that runs the workflow, in {workflow.basedir}: "
+        "conda env create -f environment.yaml && conda activate poq"
+    ) from None
 
 ROOT = Path(workflow.basedir)
 
