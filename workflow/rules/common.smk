@@ -1,5 +1,6 @@
 """The typed configuration, and the paths and digests that all rules share."""
 
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -16,6 +17,9 @@ except ModuleNotFoundError as error:
     ) from None
 
 ROOT = Path(workflow.basedir)
+
+# conda runs pip in each environment that it makes, and none is a virtual environment to pip.
+os.environ["PIP_REQUIRE_VIRTUALENV"] = "0"
 
 try:
     cfg = configuration.load(config, ", ".join(map(str, workflow.configfiles)))
