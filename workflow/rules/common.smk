@@ -19,7 +19,7 @@ except ModuleNotFoundError as error:
 ROOT = Path(workflow.basedir)
 
 # conda runs pip in each environment that it makes, and none is a virtual environment to pip.
-os.environ["PIP_REQUIRE_VIRTUALENV"] = "0"
+os.environ.update(PIP_REQUIRE_VIRTUALENV="0")
 
 try:
     cfg = configuration.load(config, ", ".join(map(str, workflow.configfiles)))
