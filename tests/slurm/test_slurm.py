@@ -7,7 +7,6 @@ in one or two, is part of `make test` too.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -15,19 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 import yaml
 
 from tests.slurm.cluster import Cluster
-from tests.workflow.conftest import ROOT, prepare, run
+from tests.workflow.compare import different, take_measurements, targets, unmeasured
+from tests.workflow.conftest import ROOT, prepare
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(3000)]
 SECRET = "sk-never-to-be-written"  # noqa: S105
 STAGES = ("generation", "scoring", "simulation")
 SHARDS = (1, 2, 5)
-UNMEASURED = ("quality", "reliability")
-"""Tables that do not depend on measured times, after which those are taken over."""
 
 
 @dataclass
@@ -97,48 +94,6 @@ def submit(
             text=True,
         )
     return SlurmRun(folder, process, time.time())
-
-
-def targets(config: str) -> list[str]:
-    """Return the paths of the tables :data:`UNMEASURED` in a run."""
-    return [f"results/{Path(config).stem}/{name}.parquet" for name in UNMEASURED]
-
-
-def take_measurements(ours: Path, other: Path) -> None:
-    """Copy the measured times of a run into another one."""
-    for path in ours.glob("results/*/profile/**/*.parquet"):
-        copy = other / path.relative_to(ours)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-
-
-def unmeasured(folder: Path, config: str) -> Path:
-    """Make locally whatever does not depend on measured times, and comes before it."""
-    result = run(prepare(folder, config), "--cores", "2", *targets(config))
-    assert result.returncode == 0, result.stdout
-    return folder
-
-
-def different(ours: Path, reference: Path, scratch: Path) -> tuple[int, list[str]]:
-    """Compare all tables of a run; return their number and the names of those that differ.
-
-    Measured times differ by nature, and whatever depends on them: a copy of the local reference
-    takes over our measurements, and makes what is missing itself.
-    """
-    shutil.copytree(reference, scratch)
-    take_measurements(ours, scratch)
-    found = [path.relative_to(ours) for path in sorted(ours.rglob("*.parquet"))]
-    # A hidden folder holds what only goes from job to job.
-    names = [str(path) for path in found if not any(part[0] == "." for part in path.parts)]
-    result = run(scratch, "--cores", "2", "--rerun-triggers", "mtime", "--", *names)
-    assert result.returncode == 0, result.stdout
-    assert not re.search(r"rule (profile_|generate_|score_)", result.stdout)
-    unequal = [
-        name
-        for name in names
-        if not pl.read_parquet(ours / name).equals(pl.read_parquet(scratch / name))
-    ]
-    return len(names), unequal
 
 
 def holds_secret(folder: Path) -> list[Path]:

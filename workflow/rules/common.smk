@@ -1,15 +1,25 @@
 """The typed configuration, and the paths and digests that all rules share."""
 
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from poq import calibration
-from poq import config as configuration
-from poq import errors, figures, findings, kinds, provenance, resources, schema
-from poq.models import folder
+try:
+    from poq import calibration
+    from poq import config as configuration
+    from poq import errors, figures, findings, kinds, provenance, resources, schema
+    from poq.models import folder
+except ModuleNotFoundError as error:
+    raise WorkflowError(
+        f"{error}. Make the environment that runs the workflow, in {workflow.basedir}: "
+        "conda env create -f environment.yaml && conda activate poq"
+    ) from None
 
 ROOT = Path(workflow.basedir)
+
+# conda runs pip in each environment that it makes, and none is a virtual environment to pip.
+os.environ.update(PIP_REQUIRE_VIRTUALENV="0")
 
 try:
     cfg = configuration.load(config, ", ".join(map(str, workflow.configfiles)))

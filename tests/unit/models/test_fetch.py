@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
+import pip
 import pytest
 from pydantic import ValidationError
 from safetensors.numpy import save_file
@@ -249,3 +252,38 @@ def test_weights_in_parts_are_whole(tmp_path: Path, source: Path, missing: str |
     (source / missing).unlink()
     with pytest.raises(PoqError, match=f"index.json: names {missing}; found no such file"):
         fetch(tmp_path, source)
+
+
+def test_variables_that_keep_pip_from_downloading_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a Python that is no virtual environment to pip, as in a conda environment."""
+    with ZipFile(tmp_path / "carrier-1.0-py3-none-any.whl", "w") as archive:
+        about = "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n"
+        archive.writestr("carrier-1.0.dist-info/METADATA", about)
+        archive.writestr("carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        archive.writestr("carrier-1.0.dist-info/RECORD", "")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "pip").symlink_to(Path(pip.__file__).parent)
+    monkeypatch.setattr(sys, "executable", getattr(sys, "_base_executable", sys.executable))
+    variables = {
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "https_proxy": " ",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(tmp_path),
+        "PYTHONPATH": str(tmp_path / "site"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = packaged._download(("carrier==1.0",), tmp_path / "scratch")
+    assert [path.name for path in found] == ["carrier-1.0-py3-none-any.whl"]
+
+
+def test_a_blank_proxy_is_none_and_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip 26.3 takes " " for the name of a host; an empty value means that there is no proxy."""
+    given = {"https_proxy": " ", "ALL_PROXY": "", "http_proxy": "http://proxy:3128", "OTHER": " "}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    environment = packaged._environment()
+    assert {name: environment[name] for name in given} == given | {"https_proxy": ""}

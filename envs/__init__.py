@@ -1,0 +1,1 @@
+"""Conda environments: one file per stage, and the module that writes them."""
