@@ -3,6 +3,8 @@
     python -m benchmarks.generation                 the demo's prompts and its first node
     python -m benchmarks.generation --passes 0      padding alone, in seconds
     python -m benchmarks.generation --oom           and what a lack of memory does
+    python -m benchmarks.generation --config config/paper.yaml --paper-shapes
+                                                    the paper's models, with random weights
 
 README.md says what the columns mean. One model in memory, the variants in turn, on CUDA if it is
 there.
@@ -15,13 +17,14 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from benchmarks import memory, paper_shapes
 from poq import config, hardware, tables
 from poq.corpus.prompts import build_prompts
 from poq.errors import PoqError
@@ -33,6 +36,9 @@ from poq.models.fetch import fetch_model
 from poq.models.folder import model_folder
 from poq.prompting import PromptFormat, load_formats
 from poq.provenance import digest
+
+# Prompts of each task that batch 1 generates of a paper's shape: its speed depends on no others.
+ALONE = 4
 
 Batches = list[list[Request]]
 Complete = Callable[[list[Request]], list[Completion]]
@@ -84,35 +90,42 @@ class Naive:
 
 
 def compare(
-    node: TransformersGenerator, chosen: Sequence[Request], passes: int
+    node: TransformersGenerator,
+    chosen: Sequence[Request],
+    passes: int,
+    alone: Sequence[Request] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one row a variant: batches and padding, and with passes speed and memory.
+
+    A variant that memory does not hold has neither.
 
     Args:
         node: the loaded node.
         chosen: requests in the order in which they came.
         passes: how often every variant runs; the order of variants turns.
+        alone: those of them that batch 1 generates; all if left out.
     """
     naive = Naive(node)
     variants: dict[str, tuple[Batches, Complete]] = {
         "ours": (node.batches(chosen), node.complete),
-        "batch 1": ([[request] for request in chosen], node.complete),
+        "batch 1": ([[request] for request in alone or chosen], node.complete),
         "naive": (naive.batches(chosen), naive.complete),
     }
     names = list(variants)
     runs: dict[str, list[Run]] = {name: [] for name in names}
     for turn in range(passes):
         for name in names[turn % 3 :] + names[: turn % 3]:
-            runs[name].append(run(node, *variants[name]))
+            runs[name] += attempt(node, *variants[name])
     rows = []
     for name, (batches, _) in variants.items():
         lengths = [[len(node._input_ids(request)[0]) for request in batch] for batch in batches]
         row = {"variant": name, "batches": len(batches), "padding": padding_share(lengths)}
-        rows.append(row | (_speed(runs[name], runs["ours"]) if passes else {}))
+        held = passes and len(runs[name]) == passes
+        rows.append(row | (_speed(runs[name], runs["ours"]) if held else {}))
     return rows
 
 
-def recover(node: TransformersGenerator, chosen: Sequence[Request], share: float) -> dict[str, Any]:
+def recover(node: TransformersGenerator, batches: Batches, share: float) -> dict[str, Any]:
     """Generate with plenty of memory, then with a share of what batches took, and compare."""
 
     class Recorded(MemoryLimit):
@@ -120,20 +133,26 @@ def recover(node: TransformersGenerator, chosen: Sequence[Request], share: float
             too_large.append([rows, width])
             super().fell_short(rows, width)
 
+        def sufficed(self, rows: int, width: int) -> None:
+            fitted.append(rows)
+            super().sufficed(rows, width)
+
     too_large: list[list[int]] = []
-    batches = node.batches(chosen)
+    fitted: list[int] = []
     run(node, batches[:1], node.complete)  # what libraries allocate once, and keep
-    idle = hardware_memory()
+    idle = memory.in_use()
     free = run(node, batches, node.complete)
     node.memory = Recorded()
     spare = share * (free.peak_memory - idle)
-    with memory_left(spare):
+    with memory.left(spare):
         tight = run(node, batches, node.complete)
     remembered, node.memory = node.memory.tokens, MemoryLimit()
     return {
         "spare_memory": spare,
         "rows_and_tokens_that_did_not_fit": too_large,
+        "rows_that_fitted": fitted,
         "padded_tokens_that_fit": remembered if too_large else None,
+        "complete_outputs": _complete(node, batches, tight),
         "equal_outputs": _equal(tight, free),
         "slower": tight.seconds / free.seconds,
     }
@@ -141,7 +160,7 @@ def recover(node: TransformersGenerator, chosen: Sequence[Request], share: float
 
 def run(node: TransformersGenerator, batches: Batches, complete: Complete) -> Run:
     """Return a variant's outputs, seconds and peak memory in MiB."""
-    reset_peak()
+    memory.reset_peak()
     hardware.synchronize()
     wall, cpu = time.perf_counter(), time.process_time()
     outputs = {
@@ -150,7 +169,21 @@ def run(node: TransformersGenerator, batches: Batches, complete: Complete) -> Ru
         for request, completion in zip(batch, complete(batch), strict=True)
     }
     hardware.synchronize()
-    return Run(outputs, time.perf_counter() - wall, time.process_time() - cpu, peak())
+    return Run(outputs, time.perf_counter() - wall, time.process_time() - cpu, memory.peak())
+
+
+def attempt(node: TransformersGenerator, batches: Batches, complete: Complete) -> list[Run]:
+    """Return a variant's run; none if memory does not hold it."""
+    from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+
+    try:
+        return [run(node, batches, complete)]
+    except (RuntimeError, MemoryError) as error:
+        if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+            raise
+    # The error is gone, and with it the references to what it had allocated.
+    clear_device_cache(garbage_collection=True)
+    return []
 
 
 def _speed(runs: Sequence[Run], ours: Sequence[Run]) -> dict[str, Any]:
@@ -172,66 +205,23 @@ def _tokens(run: Run) -> int:
 
 
 def _equal(run: Run, other: Run) -> float:
-    same = (run.outputs[key].output == other.outputs[key].output for key in other.outputs)
-    return sum(same) / len(other.outputs)
+    same = (run.outputs[key].output == other.outputs[key].output for key in run.outputs)
+    return sum(same) / len(run.outputs)
 
 
-def _status(name: str) -> float:
-    """Return an entry of this process's memory in MiB; Linux alone has it."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
-
-
-def hardware_memory() -> float:
-    """Return the memory in use in MiB: allocated on CUDA, else resident."""
-    import torch
-
-    if torch.cuda.is_available():
-        return float(torch.cuda.memory_allocated() / 2**20)
-    return _status("VmRSS")
-
-
-def reset_peak() -> None:
-    """Let the peak begin anew."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-
-
-def peak() -> float:
-    """Return the most memory in use since :func:`reset_peak`, in MiB."""
-    import torch
-
-    if torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated() / 2**20)
-    return _status("VmHWM")
-
-
-@contextmanager
-def memory_left(mebibytes: float) -> Iterator[None]:
-    """Leave just so much memory beyond what is in use."""
-    import resource
-
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-        total = torch.cuda.get_device_properties(0).total_memory / 2**20
-        torch.cuda.set_per_process_memory_fraction((hardware_memory() + mebibytes) / total)
-        try:
-            yield
-        finally:
-            torch.cuda.set_per_process_memory_fraction(1.0)
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (int((_status("VmSize") + mebibytes) * 2**20), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+def _complete(node: TransformersGenerator, batches: Batches, run: Run) -> float:
+    """Return the share of requests whose output has ended or is as long as it may be."""
+    chosen = [request for batch in batches for request in batch]
+    found = [(request.task, run.outputs.get(request.prompt_id)) for request in chosen]
+    complete = (
+        output is not None
+        and (
+            output.finish_reason != "length"
+            or output.output_tokens == node.serving.limits[task].max_output_tokens
+        )
+        for task, output in found
+    )
+    return sum(complete) / len(chosen)
 
 
 def load(values: config.Config, name: str) -> TransformersGenerator:
@@ -241,19 +231,97 @@ def load(values: config.Config, name: str) -> TransformersGenerator:
     manifest = Path(values.model_cache) / f"{node.model}-{digest(source)}" / "poq-model.json"
     if not manifest.exists():
         fetch_model(source, manifest)
+    return serve(values, name, model_folder(manifest))
+
+
+def serve(
+    values: config.Config, name: str, folder: Path, **changed: Mapping[str, Any]
+) -> TransformersGenerator:
+    """Return a configured node of a model folder; what is ``changed`` in node or serving counts."""
+    node = values.inference_nodes[name]
     settings = {
-        "node": node.model_dump(mode="json"),
-        "serving": values.serving.model_dump(mode="json"),
+        "node": node.model_dump(mode="json") | {**changed.get("node", {})},
+        "serving": values.serving.model_dump(mode="json") | {**changed.get("serving", {})},
         "limits": {
             task: settings.model_dump(mode="json", include={"max_output_tokens", "stop"})
             for task, settings in values.tasks.items()
         },
         "seed": values.seed,
     }
-    generator = load_node(settings, formats_of(values), model_folder(manifest))
+    generator = load_node(settings, formats_of(values), folder)
     if not isinstance(generator, TransformersGenerator):
         raise PoqError(f"inference node {name}: found kind {node.kind}; expected transformers")
     return generator
+
+
+def shapes_of(values: config.Config, names: Sequence[str]) -> dict[str, str]:
+    """Return the repository of each named node whose shape is known; of all such without names.
+
+    Raises:
+        PoqError: a node does not exist, or the shape of its model is not known.
+    """
+    found = {
+        name: repository
+        for name, node in values.inference_nodes.items()
+        if node.kind == "transformers"
+        and (source := values.models[node.model]).kind == "hub"
+        and (repository := source.repository) in paper_shapes.SHAPES
+    }
+    if not found or not {*names} <= {*found}:
+        raise PoqError(
+            f"--paper-shapes: found {', '.join(names) or 'no node of such a model'}; expected "
+            f"names of nodes ({', '.join(found) or 'none here'}) of a model from the hub among "
+            f"{', '.join(paper_shapes.SHAPES)}: those of config/paper.yaml"
+        )
+    return {name: found[name] for name in names or found}
+
+
+def shaped(
+    values: config.Config, name: str, repository: str, chosen: argparse.Namespace
+) -> dict[str, Any]:
+    """Return what :func:`compare` and :func:`recover` say of a model with random weights."""
+    settings = values.inference_nodes[name].model_dump(mode="json")
+    model = paper_shapes.shape(repository, chosen.scale)
+    if settings["attention"] not in ("eager", "flash_attention_2"):
+        settings["attention"] = paper_shapes.attention_of(model)
+    longest = max(task.max_output_tokens or 0 for task in values.tasks.values())
+    room = min(values.serving.max_input_tokens, model["max_position_embeddings"] - longest)
+    with TemporaryDirectory() as folder, paper_shapes.random_weights(values.seed):
+        paper_shapes.save_folder(Path(folder), model)
+        serving = {"max_input_tokens": room}
+        node = serve(values, name, Path(folder), node=settings, serving=serving)
+    asked = paper_shapes.random_requests(
+        model["vocab_size"], chosen.limit, values.tasks, values.seed
+    )
+    alone = sample(asked, ALONE)
+    if chosen.passes:
+        run(node, [alone[:1]], node.complete)  # what libraries load at their first use
+    row = {
+        "node": name,
+        "parameters": node.size().parameters,
+        "precision": str(node.model.dtype).removeprefix("torch."),
+        "attention": node.model.config._attn_implementation,
+        "prompts": len(asked),
+        "variants": compare(node, asked, chosen.passes, alone),
+    }
+    if chosen.passes:
+        batches = node.batches(asked)
+        largest = max(batches, key=lambda batch: len(batch) * len(node._input_ids(batch[0])[0]))
+        row["out_of_memory"] = recover(node, [largest], chosen.oom or 0.5)
+    return row
+
+
+def sample(chosen: Sequence[Request], each: int) -> list[Request]:
+    """Return some requests of each task, evenly spread over lengths of contexts."""
+    found = []
+    for task in dict.fromkeys(request.task for request in chosen):
+        of_task = sorted(
+            (request for request in chosen if request.task == task),
+            key=lambda request: len(request.context),
+        )
+        step = max(1, len(of_task) // each)
+        found += of_task[step // 2 :: step][:each]
+    return found
 
 
 def formats_of(values: config.Config) -> dict[str, PromptFormat]:
@@ -286,8 +354,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", default="config/config.yaml")
     parser.add_argument("--node", help="inference node; the first that runs a model if left out")
     parser.add_argument("--prompts", help="table `prompts`; built if left out")
-    parser.add_argument("--limit", type=int, default=16, help="prompts of each task; 0 for all")
-    parser.add_argument("--passes", type=int, default=2, help="0 for padding alone")
+    parser.add_argument("--limit", type=int, help="prompts of each task (16); 0 for all")
+    parser.add_argument("--passes", type=int, help="0 for padding alone (2)")
     parser.add_argument("--threads", type=int, help="CPU threads; costs.threads if left out")
     parser.add_argument(
         "--oom",
@@ -297,25 +365,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="SHARE",
         help="generate with just this share of the memory of batches, too (0.5)",
     )
+    parser.add_argument(
+        "--paper-shapes",
+        nargs="*",
+        metavar="NODE",
+        help="random weights and prompts in the shapes of the paper's models (96 prompts of each "
+        "task, 1 pass): these nodes, or all",
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="smaller paper's shapes, to try")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
+    limit, passes = (16, 2) if chosen.paper_shapes is None else (96, 1)
+    chosen.limit = limit if chosen.limit is None else chosen.limit
+    chosen.passes = passes if chosen.passes is None else chosen.passes
     try:
         values = config.load_file(chosen.config)
-        nodes = [name for name, node in values.inference_nodes.items() if hasattr(node, "model")]
         threads = chosen.threads or values.costs.threads
         hardware.use_threads(threads, alone=True)
-        node = load(values, chosen.node or nodes[0])
-        table = chosen.prompts
-        prompts = tables.read("prompts", table) if table else prompts_of(values)
-        if chosen.limit:
-            prompts = prompts.group_by("task", maintain_order=True).head(chosen.limit)
-        found: dict[str, Any] = {
-            "hardware": hardware.describe(threads),
-            "prompts": len(prompts),
-            "variants": compare(node, requests(prompts), chosen.passes),
-        }
-        if chosen.oom:
-            found["out_of_memory"] = recover(node, requests(prompts), chosen.oom)
+        found: dict[str, Any] = {"hardware": hardware.describe(threads)}
+        found |= (
+            run_node(values, chosen) if chosen.paper_shapes is None else run_shapes(values, chosen)
+        )
     except PoqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -323,16 +393,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def run_node(values: config.Config, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return what :func:`compare` and :func:`recover` say of one node and its own prompts."""
+    nodes = [name for name, node in values.inference_nodes.items() if hasattr(node, "model")]
+    node = load(values, chosen.node or nodes[0])
+    table = chosen.prompts
+    prompts = tables.read("prompts", table) if table else prompts_of(values)
+    if chosen.limit:
+        prompts = prompts.group_by("task", maintain_order=True).head(chosen.limit)
+    asked = requests(prompts)
+    found = {"prompts": len(prompts), "variants": compare(node, asked, chosen.passes)}
+    if chosen.oom:
+        found["out_of_memory"] = recover(node, node.batches(asked), chosen.oom)
+    return found
+
+
+def run_shapes(values: config.Config, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return what :func:`shaped` says of each model, one at a time in memory."""
+    from accelerate.utils.memory import clear_device_cache
+
+    rows = []
+    for name, repository in shapes_of(values, chosen.paper_shapes).items():
+        rows.append(shaped(values, name, repository, chosen))
+        clear_device_cache(garbage_collection=True)
+    return {"scale": chosen.scale, "models": rows}
+
+
 def text(found: dict[str, Any]) -> str:
     """Return the result as a page of text."""
-    with pl.Config(
-        tbl_formatting="ASCII_MARKDOWN", tbl_hide_column_data_types=True,
-        tbl_hide_dataframe_shape=True, tbl_cols=-1, tbl_width_chars=200, float_precision=3,
-    ):  # fmt: skip
-        table = str(pl.DataFrame(found["variants"]))
-    lines = [f"{found['prompts']} prompts; {found['hardware']}", table]
+    if "models" in found:
+        models = [_line(model) for model in found["models"]]
+        return f"scale {found['scale']:g}; {found['hardware']}\n{_table(models)}"
+    lines = [f"{found['prompts']} prompts; {found['hardware']}", _table(found["variants"])]
     lines += [f"{name}: {value}" for name, value in found.get("out_of_memory", {}).items()]
     return "\n".join(lines)
+
+
+def _line(model: dict[str, Any]) -> dict[str, Any]:
+    """Return a model's row: its variants' columns side by side, and how it recovered."""
+    keys = ("node", "parameters", "precision", "attention", "prompts")
+    row = {key: model[key] for key in keys}
+    columns = {"tokens_per_second": "tokens/s", "of_ours": "of ours", "peak_memory": "peak MiB"}
+    for column, title in {**columns, "padding": "padding"}.items():
+        for variant in model["variants"]:
+            if (column, variant["variant"]) not in {("of_ours", "ours"), ("padding", "batch 1")}:
+                row[f"{title} {variant['variant']}"] = variant.get(column)
+    if recovery := model.get("out_of_memory"):
+        failed = [str(rows) for rows, _ in recovery["rows_and_tokens_that_did_not_fit"]]
+        row["rows that failed"] = " ".join(failed)
+        row["rows that fitted"] = " ".join(map(str, recovery["rows_that_fitted"]))
+        row["complete"] = recovery["complete_outputs"]
+    return row
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    with pl.Config(
+        tbl_formatting="ASCII_MARKDOWN", tbl_hide_column_data_types=True,
+        tbl_hide_dataframe_shape=True, tbl_cols=-1, tbl_width_chars=-1, float_precision=3,
+        fmt_str_lengths=100,
+    ):  # fmt: skip
+        return str(pl.DataFrame(rows, infer_schema_length=None))
 
 
 if __name__ == "__main__":
