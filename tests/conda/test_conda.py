@@ -48,9 +48,8 @@ def unavailable(scratch: Path) -> str | None:
     options = ["--dry-run", "--override-channels", "--channel", "conda-forge"]
     result = conda("create", *options, "--prefix", str(scratch / "none"), "python=3.12", "pip")
     if result.returncode != 0:
-        lines = result.stdout.splitlines()
-        reason = next((line for line in lines if "Error" in line), "no reason given")
-        return f"channel conda-forge gives no python=3.12 and pip: {reason}"
+        reason = re.search(r"^\w+Error: .*", result.stdout, re.M)
+        return f"channel conda-forge gives no python=3.12 and pip: {reason and reason[0]}"
     return None
 
 
