@@ -85,7 +85,7 @@ def read_lock(root: Path = ROOT) -> dict[str, Pin]:
         requirement = Requirement(re.split(r" \\\n", block)[0]) if block[0] != "#" else None
         if requirement and (not requirement.marker or requirement.marker.evaluate(MARKERS)):
             hashes = re.findall(r"--hash=(\S+)", block)
-            needed_by = set(re.findall(r"^    # +(?:via )?([a-z0-9._-]+)$", block, re.M))
+            needed_by = set(re.findall(r"^    # (?:via |  )([a-z0-9._-]+)$", block, re.M))
             version = str(requirement.specifier).removeprefix("==")
             pins[requirement.name] = Pin(version, hashes, needed_by)
     for package, other in AT_RUN_TIME.items():
