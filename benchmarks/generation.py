@@ -115,7 +115,7 @@ def compare(
     runs: dict[str, list[Run]] = {name: [] for name in names}
     for turn in range(passes):
         for name in names[turn % 3 :] + names[: turn % 3]:
-            runs[name] += attempt(node, *variants[name])
+            runs[name] += attempt(*variants[name])
     rows = []
     for name, (batches, _) in variants.items():
         lengths = [[len(node._input_ids(request)[0]) for request in batch] for batch in batches]
@@ -139,13 +139,13 @@ def recover(node: TransformersGenerator, batches: Batches, share: float) -> dict
 
     too_large: list[list[int]] = []
     fitted: list[int] = []
-    run(node, batches[:1], node.complete)  # what libraries allocate once, and keep
+    run(batches[:1], node.complete)  # what libraries allocate once, and keep
     idle = memory.in_use()
-    free = run(node, batches, node.complete)
+    free = run(batches, node.complete)
     node.memory = Recorded()
     spare = share * (free.peak_memory - idle)
     with memory.left(spare):
-        tight = run(node, batches, node.complete)
+        tight = run(batches, node.complete)
     remembered, node.memory = node.memory.tokens, MemoryLimit()
     return {
         "spare_memory": spare,
@@ -158,7 +158,7 @@ def recover(node: TransformersGenerator, batches: Batches, share: float) -> dict
     }
 
 
-def run(node: TransformersGenerator, batches: Batches, complete: Complete) -> Run:
+def run(batches: Batches, complete: Complete) -> Run:
     """Return a variant's outputs, seconds and peak memory in MiB."""
     memory.reset_peak()
     hardware.synchronize()
@@ -172,12 +172,12 @@ def run(node: TransformersGenerator, batches: Batches, complete: Complete) -> Ru
     return Run(outputs, time.perf_counter() - wall, time.process_time() - cpu, memory.peak())
 
 
-def attempt(node: TransformersGenerator, batches: Batches, complete: Complete) -> list[Run]:
+def attempt(batches: Batches, complete: Complete) -> list[Run]:
     """Return a variant's run; none if memory does not hold it."""
     from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
     try:
-        return [run(node, batches, complete)]
+        return [run(batches, complete)]
     except (RuntimeError, MemoryError) as error:
         if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
             raise
@@ -295,7 +295,7 @@ def shaped(
     )
     alone = sample(asked, ALONE)
     if chosen.passes:
-        run(node, [alone[:1]], node.complete)  # what libraries load at their first use
+        run([alone[:1]], node.complete)  # what libraries load at their first use
     row = {
         "node": name,
         "parameters": node.size().parameters,
@@ -433,11 +433,15 @@ def _line(model: dict[str, Any]) -> dict[str, Any]:
     """Return a model's row: its variants' columns side by side, and how it recovered."""
     keys = ("node", "parameters", "precision", "attention", "prompts")
     row = {key: model[key] for key in keys}
-    columns = {"tokens_per_second": "tokens/s", "of_ours": "of ours", "peak_memory": "peak MiB"}
-    for column, title in {**columns, "padding": "padding"}.items():
-        for variant in model["variants"]:
-            if (column, variant["variant"]) not in {("of_ours", "ours"), ("padding", "batch 1")}:
-                row[f"{title} {variant['variant']}"] = variant.get(column)
+    columns = {
+        "tokens_per_second": ("tokens/s", ("ours", "naive", "batch 1")),
+        "of_ours": ("of ours", ("naive", "batch 1")),
+        "padding": ("padding", ("ours", "naive")),
+        "peak_memory": ("peak MiB", ("ours", "naive")),
+    }
+    variants = {variant["variant"]: variant for variant in model["variants"]}
+    for column, (title, shown) in columns.items():
+        row |= {f"{title} {name}": variants[name].get(column) for name in shown}
     if recovery := model.get("out_of_memory"):
         failed = [str(rows) for rows, _ in recovery["rows_and_tokens_that_did_not_fit"]]
         row["rows that failed"] = " ".join(failed)
@@ -452,7 +456,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
         tbl_hide_dataframe_shape=True, tbl_cols=-1, tbl_width_chars=-1, float_precision=3,
         fmt_str_lengths=100,
     ):  # fmt: skip
-        return str(pl.DataFrame(rows, infer_schema_length=None))
+        table = pl.DataFrame(rows, infer_schema_length=None)
+        return str(table[[column.name for column in table if column.count()]])
 
 
 if __name__ == "__main__":

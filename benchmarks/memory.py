@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
+# torch is imported where it is used: `poq.hardware.use_threads` comes before it.
 
 
 def _status(name: str) -> float:
@@ -18,6 +18,8 @@ def _status(name: str) -> float:
 
 def in_use() -> float:
     """Return the memory in use in MiB: allocated on CUDA, else resident."""
+    import torch
+
     if torch.cuda.is_available():
         return float(torch.cuda.memory_allocated() / 2**20)
     return _status("VmRSS")
@@ -25,6 +27,8 @@ def in_use() -> float:
 
 def reset_peak() -> None:
     """Let the peak begin anew."""
+    import torch
+
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     else:
@@ -33,6 +37,8 @@ def reset_peak() -> None:
 
 def peak() -> float:
     """Return the most memory in use since :func:`reset_peak`, in MiB."""
+    import torch
+
     if torch.cuda.is_available():
         return float(torch.cuda.max_memory_allocated() / 2**20)
     return _status("VmHWM")
@@ -41,6 +47,8 @@ def peak() -> float:
 @contextmanager
 def left(mebibytes: float) -> Iterator[None]:
     """Leave just so much memory beyond what is in use."""
+    import torch
+
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
         total = torch.cuda.get_device_properties(0).total_memory / 2**20

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
-from benchmarks.generation import main
+from benchmarks.generation import attempt, main
+from poq.generation.base import Completion, Request
 
 
 @pytest.fixture
@@ -61,3 +63,21 @@ def test_padding_alone_needs_no_pass(run: Any) -> None:
     page = run("--limit", "2", "--passes", "0")
     assert "| variant | batches | padding |" in page
     assert "| batch 1 | 4       | 0.000   |" in page
+
+
+def test_a_variant_that_memory_does_not_hold_has_no_run() -> None:
+    request = Request("a", "qa", "b", "c")
+    completion = Completion("d", 3, 1, False, "eos", None)
+
+    def too_large(batch: list[Request]) -> list[Completion]:
+        torch.empty(2**60, dtype=torch.uint8)
+        return [completion]
+
+    def faulty(batch: list[Request]) -> list[Completion]:
+        raise RuntimeError("shapes differ")
+
+    assert attempt([[request]], too_large) == []
+    (run,) = attempt([[request]], lambda batch: [completion])
+    assert run.outputs == {"a": completion}
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        attempt([[request]], faulty)

@@ -156,6 +156,7 @@ def test_padding_alone_is_printed_one_row_a_model(
     header, _, row = page.splitlines()[1:]
     assert "padding naive" in header
     assert row.startswith("| qwen2-1.5b | ")
+    assert "tokens/s" not in header
 
 
 def test_a_node_of_another_model_is_named(
