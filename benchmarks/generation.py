@@ -273,7 +273,7 @@ def prompts_of(values: config.Config) -> pl.DataFrame:
         sample={task: settings.sample for task, settings in tasks},
         splits=values.splits.model_dump(),
         seed=values.seed,
-    )
+    ).prompts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from poq.calibration.composite import given
 from poq.calibration.settings import CalibrationSettings
 from poq.corpus.logs import Columns as LogColumns
 from poq.corpus.logs import Settings as LogSettings
+from poq.corpus.rows import RowSettings
 from poq.dimensions.base import ScoredSettings
 from poq.errors import PoqError
 from poq.evaluators import cross_encoder
@@ -304,6 +305,9 @@ class Config(Settings):
                     yield f"tasks.{name}.{key}: is missing; expected a value"
                 elif value is not None and logged:
                     yield f"tasks.{name}.{key}: found {value!r}; expected no such key for logs"
+            if isinstance(task.source, LogSettings | RowSettings):
+                for key, found, expected in task.source.problems(name):
+                    yield f"tasks.{name}.source.{key}: found {found}; expected {expected}"
             if task.log is not None:
                 yield from self._log(name, task.log)
             if task.reference not in task.references():
@@ -311,9 +315,7 @@ class Config(Settings):
                 yield _unknown(f"tasks.{name}.reference", task.reference, known)
 
     def _log(self, name: str, log: LogSettings) -> Iterator[str]:
-        """Check the log of a task, and that nothing needs references that it lacks."""
-        for key, found, expected in log.problems(name):
-            yield f"tasks.{name}.source.{key}: found {found}; expected {expected}"
+        """Check names of a task's log, and that nothing needs references that it lacks."""
         for quality in sorted(RESERVED & log.qualities.keys()):
             key = f"tasks.{name}.source.qualities.{quality}"
             yield f"{key}: found a name of another column; expected another"

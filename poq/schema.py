@@ -260,6 +260,17 @@ _TABLES = [
                        nullable=True),
     ),
     Table(
+        "prompt_rows", "prompt_rows.parquet", "what became of the rows that prompts are drawn from",
+        ["task", "outcome"],
+        [
+            TASK,
+            Column("outcome", STRING, f"{KEPT}, or the first reason for which a row is left out, "
+                   "see poq/corpus/rows.py"),
+            _count("rows", "rows of the source, before prompts are drawn; none for a log with its "
+                   "own contexts"),
+        ],
+    ),
+    Table(
         "log_rows", "log_rows.parquet", "what became of the rows of logs", ["task", "outcome"],
         [
             TASK,

@@ -21,12 +21,14 @@ def summarize(
     Args:
         tables: ``rewards``, ``quality``, ``reliability``, ``recommendations``, ``findings``,
             ``costs`` and ``scores`` of all evaluators; ``calibration`` of a run with dimensions,
-            ``log_rows`` of one over logs.
+            ``log_rows`` of one over logs; ``prompt_rows``, of which only tasks are shown of whose
+            source rows were left out.
         references: the reference quality chosen for each task.
         confidence: coverage of the intervals, in (0, 1).
     """
     lines = [
         f"Intervals are {100 * confidence:g}% and resample prompts. All is of the test split.",
+        *_prompts(tables["prompt_rows"]),
         *_logs(tables.get("log_rows"), tables["costs"]),
         *_rewards(tables["rewards"], "inference"),
         *_rewards(tables["rewards"], "evaluator"),
@@ -40,16 +42,28 @@ def summarize(
     return visible("\n".join(lines) + "\n", keep="\n")
 
 
+def _prompts(prompt_rows: pl.DataFrame) -> Iterator[str]:
+    """Yield what became of the rows of sources of prompts, where some were left out."""
+    left_out = prompt_rows.filter(pl.col("outcome") != KEPT)["task"].unique()
+    if len(left_out):
+        yield "\nSources of prompts: rows read, and what became of them"
+        yield from _outcomes(prompt_rows.filter(pl.col("task").is_in(left_out.implode())))
+
+
+def _outcomes(rows_by_outcome: pl.DataFrame) -> Iterator[str]:
+    for (task,), rows in rows_by_outcome.group_by("task", maintain_order=True):
+        outcomes: dict[str, int] = dict(rows.select("outcome", "rows").iter_rows())
+        counts = ", ".join(f"{n} {outcome}" for outcome, n in outcomes.items() if outcome != KEPT)
+        dropped = f"; dropped: {counts}" if counts else ""
+        yield f"  {task:<22} {sum(outcomes.values())} read, {outcomes[KEPT]} kept{dropped}"
+
+
 def _logs(log_rows: pl.DataFrame | None, costs: pl.DataFrame) -> Iterator[str]:
     """Yield what became of the rows of logs, and what they do not tell of costs."""
     if log_rows is None:
         return
     yield "\nLogged outputs: rows read, and what became of them"
-    for (task,), rows in log_rows.group_by("task", maintain_order=True):
-        outcomes: dict[str, int] = dict(rows.select("outcome", "rows").iter_rows())
-        counts = ", ".join(f"{n} {outcome}" for outcome, n in outcomes.items() if outcome != KEPT)
-        dropped = f"; dropped: {counts}" if counts else ""
-        yield f"  {task:<22} {sum(outcomes.values())} read, {outcomes[KEPT]} kept{dropped}"
+    yield from _outcomes(log_rows)
     logged = costs.filter(pl.col("kind") == "inference")
     for (task,), rows in logged.group_by("task", maintain_order=True):
         if not rows["n"].sum():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from poq import hub
-from poq.corpus.rows import Rows
+from poq.corpus.rows import Rows, RowSettings
 from poq.errors import PoqError
-from poq.settings import Settings as BaseSettings
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PART = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})")
 
 
-class Settings(BaseSettings):
+class Settings(RowSettings):
     """Rows of a hub data set."""
 
     kind: Literal["hub"]
@@ -53,13 +53,15 @@ def access_problem(settings: Settings) -> str | None:
     """
     if Path(settings.dataset).is_dir():
         return None
-    if hub.offline():
-        try:
-            _cached(settings)
-        except PoqError as error:
-            return str(error)
-        return None
-    return hub.access_problem(settings.dataset, settings.revision, "dataset")
+    problem = hub.access_problem(settings.dataset, settings.revision, "dataset")
+    # The environment that starts a run may lack `datasets`.
+    if problem is None or not hub.offline() or find_spec("datasets") is None:
+        return problem
+    try:
+        _cached(settings)
+    except PoqError as error:
+        return str(error)
+    return None
 
 
 def read(settings: Settings, task: str) -> Rows:

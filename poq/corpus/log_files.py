@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from poq.corpus.local import read_json_lines
+from poq.corpus.local import read_csv, read_json_lines
 from poq.errors import PoqError
 
 SUFFIXES = (".parquet", ".jsonl", ".csv")
@@ -123,14 +123,8 @@ def _parquet(path: Path, columns: list[str]) -> Mapping[str, Values]:
 
 
 def _csv(path: Path, columns: list[str]) -> Mapping[str, Values]:
-    # No type is inferred: an empty cell is an empty text, as it cannot be told from a missing one.
-    try:
-        header = pl.read_csv(path, n_rows=0, infer_schema=False).columns
-        _check(path, columns, header)
-        frame = pl.read_csv(path, infer_schema=False, empty_string_is_null=False)
-    except pl.exceptions.PolarsError as error:
-        raise PoqError(f"{path}: cannot be read as CSV in UTF-8: {error}") from error
-    return frame.select(columns).to_dict()
+    _check(path, columns, read_csv(path, rows=0).columns)
+    return read_csv(path).select(columns).to_dict()
 
 
 def _json_lines(path: Path, columns: list[str]) -> Mapping[str, Values]:

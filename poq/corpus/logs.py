@@ -19,7 +19,7 @@ raters disagree on nothing would stay. Average them first, to one row an output.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
@@ -28,7 +28,7 @@ from pydantic import Field, field_validator, model_validator
 
 from poq import kinds
 from poq.corpus.log_files import SUFFIXES, Source, read_columns
-from poq.corpus.rows import Corpus, Instance
+from poq.corpus.rows import Corpus, Instance, RowSettings
 from poq.corpus.rows import read as read_corpus
 from poq.errors import PoqError
 from poq.provenance import file_sha256
@@ -136,6 +136,9 @@ class Settings(BaseSettings):
                 yield f"columns.{name}", "nothing", f"a column, or `prompts`, for task {task}"
             elif needed is False and column is not None:
                 yield f"columns.{name}", repr(column), f"no such key for task {task}"
+        if isinstance(self.prompts, RowSettings):
+            for key, found, expected in self.prompts.problems(task):
+                yield f"prompts.{key}", found, expected
 
 
 class Log(NamedTuple):
@@ -143,7 +146,8 @@ class Log(NamedTuple):
 
     ``rows`` has ``prompt``, ``model``, ``output`` and, where the log has them, ``latency``,
     ``cost`` and the named qualities in [0, 1]; sorted by prompt and model. ``instances`` are its
-    prompts by id; ``outcomes`` is the number of rows kept, and of bad ones by reason.
+    prompts by id; ``outcomes`` is the number of rows kept, and of bad ones by reason, and
+    ``prompt_outcomes`` the same of its source of prompts, empty without one.
     """
 
     rows: pl.DataFrame
@@ -151,6 +155,7 @@ class Log(NamedTuple):
     outcomes: dict[str, int]
     origin: str
     where: str
+    prompt_outcomes: Mapping[str, int]
 
 
 class Check(NamedTuple):
@@ -183,7 +188,7 @@ def access_problem(settings: Settings) -> str | None:
 def read(settings: Settings, task: str) -> Corpus:
     """Read the prompts of a log, in the order of their ids; see :func:`read_log`."""
     found = read_log(settings, task)
-    return Corpus(found.instances, found.origin, found.where)
+    return Corpus(found.instances, found.origin, found.where, found.prompt_outcomes)
 
 
 def read_log(settings: Settings, task: str) -> Log:
@@ -223,6 +228,7 @@ def read_log(settings: Settings, task: str) -> Log:
         {KEPT: len(good), **counts},
         origin if corpus is None else f"{origin}, prompts {corpus.origin}",
         str(path),
+        {} if corpus is None else corpus.outcomes,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,14 +16,21 @@ from poq.prompting import PromptFormat
 from poq.streams import stream
 
 
+class PromptTables(NamedTuple):
+    """Tables ``prompts`` and ``prompt_rows`` of all tasks."""
+
+    prompts: pl.DataFrame
+    prompt_rows: pl.DataFrame
+
+
 def build_prompts(
     sources: Mapping[str, Mapping[str, Any]],
     sample: Mapping[str, int | None],
     formats: Mapping[str, PromptFormat],
     splits: Mapping[str, float],
     seed: int,
-) -> pl.DataFrame:
-    """Return the prompts of all tasks (table ``prompts``).
+) -> PromptTables:
+    """Return the prompts of all tasks, and what became of the rows of their sources.
 
     Args:
         sources: settings of each task's source, by task.
@@ -35,7 +42,7 @@ def build_prompts(
     Raises:
         PoqError: a source is malformed, or has fewer rows than are to be drawn.
     """
-    frames = []
+    frames, outcomes = [], []
     least = 1 + sum(share > 0 for share in splits.values())
     for task, values in sources.items():
         found = _read(values, task)
@@ -45,7 +52,9 @@ def build_prompts(
             [instance.context for instance in drawn], splits, stream(seed, "split", task)
         )
         frames.append(_frame(task, drawn, formats.get(task), found.origin, assigned))
-    return pl.concat(frames)
+        outcomes += [(task, outcome, rows) for outcome, rows in found.outcomes.items()]
+    schema = {"task": pl.String, "outcome": pl.String, "rows": pl.Int64}
+    return PromptTables(pl.concat(frames), pl.DataFrame(outcomes, schema, orient="row"))
 
 
 def spare_prompts(

@@ -119,7 +119,7 @@ def widened(subject: Subject, rng: np.random.Generator) -> list[Variant]:
     The grade is the share of the text's words that were added.
     """
     variants = []
-    for reference in subject.references:
+    for reference in filter(str.strip, subject.references):
         place = re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", subject.context)
         if place is None:
             continue

@@ -66,7 +66,7 @@ def test_a_trained_evaluator_has_read_no_context_that_it_is_chosen_or_judged_on(
 ) -> None:
     sample = {"qa": questions, "summarization": articles}
     shares = {"training": training, "calibration": calibration}
-    prompts = build_prompts(SOURCES, sample, {}, shares, seed)
+    prompts = build_prompts(SOURCES, sample, {}, shares, seed).prompts
     further = spare_prompts(SOURCES, prompts, {}, spare, seed)
     learned = pl.concat([prompts.filter(split="training"), further])
     examples = build_examples(

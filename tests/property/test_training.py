@@ -28,7 +28,7 @@ def runs(draw: st.DrawFn, frame: Frames) -> tuple[pl.DataFrame, pl.DataFrame]:
         task=draw(st.lists(st.sampled_from(list(LABELS)), min_size=n, max_size=n)),
         question=draw(st.lists(st.none() | TEXT, min_size=n, max_size=n)),
         context=draw(st.lists(TEXT, min_size=n, max_size=n)),
-        references=[draw(st.lists(TEXT, min_size=1, max_size=2)) for _ in range(n)],
+        references=[draw(st.lists(TEXT, min_size=1, max_size=2) | st.just([""])) for _ in range(n)],
         split=["training", *splits],
     )
     outputs = frame(

@@ -224,8 +224,31 @@ def change(demo_config: dict[str, Any]) -> Change:
         ),
         (
             "tasks/qa/source",
-            {"kind": "local", "path": "a.csv"},
-            "tasks.qa.source.path: found 'a.csv'; expected a file ending in .jsonl or .parquet",
+            {"kind": "local", "path": "a.txt"},
+            "tasks.qa.source.path: found 'a.txt'; expected a file ending in .parquet, .jsonl, "
+            ".json, .csv, .tsv",
+        ),
+        (
+            "tasks/qa/source",
+            {"kind": "local", "path": "a.csv", "columns": {"context": "c", "reference": "r"}},
+            "tasks.qa.source.columns.question: found nothing; expected a column, for task qa",
+        ),
+        (
+            "tasks/summarization/source",
+            {"kind": "local", "path": "a.csv", "unanswerable": "drop"},
+            "tasks.summarization.source.unanswerable: found 'drop'; expected no such key for task "
+            "summarization",
+        ),
+        (
+            "tasks/qa/source",
+            {"kind": "packaged", "on_bad_row": "drop"},
+            "tasks.qa.source.on_bad_row: unknown key; found 'drop', expected no such key",
+        ),
+        (
+            "models/all-minilm-l6-v2",
+            {"kind": "local", "path": "a", "files": [""]},
+            "models.all-minilm-l6-v2.files.0: found ''; expected String should have at least 1 "
+            "character",
         ),
         # messages that a newcomer cannot read yet
         (
@@ -793,6 +816,10 @@ IN_FILE = {"prompt": "id", "model": "m", "output": "o", "context": "c"}
         ("tasks/qa/source", LOG | {"prompts": None, "columns": IN_FILE | {"reference": "r"}},
          "tasks.qa.source.columns.question: found nothing; expected a column, or `prompts`, for "
          "task qa"),
+        ("tasks/summarization/source/prompts", {"kind": "local", "path": "a.csv", "columns": {
+            "context": "c", "reference": "r", "question": "q"}},
+         "tasks.summarization.source.prompts.columns.question: found 'q'; expected no such key for "
+         "task summarization"),
         ("tasks/qa/source/qualities/token_f1", {"column": "f", "worst": 0, "best": 1},
          "tasks.qa.source.qualities.token_f1: found a name of another column; expected another"),
         ("tasks/qa/source/qualities/row", {"column": "f", "worst": 0, "best": 1},

@@ -45,7 +45,7 @@ def test_tables_of_two_tasks_hold_what_was_drawn(tmp_path: Path) -> None:
         "qa": source(tmp_path, "qa", human=1.0, latency=0.5),
         "summarization": source(tmp_path, "summarization", cost=7.0),
     }
-    prompts = build_prompts(sources, {"qa": 4, "summarization": None}, {}, CALIBRATION, 1)
+    prompts = build_prompts(sources, {"qa": 4, "summarization": None}, {}, CALIBRATION, 1).prompts
     found = read_logs(sources, prompts)
     for name, frame in found._asdict().items():
         tables.write(frame, name, tmp_path / f"{name}.parquet", {})
@@ -71,14 +71,14 @@ def test_one_network_has_the_same_models_for_all_tasks(tmp_path: Path) -> None:
         "qa": source(tmp_path, "qa", "xy"),
         "summarization": source(tmp_path, "summarization", "xz"),
     }
-    prompts = build_prompts(sources, dict.fromkeys(sources), {}, CALIBRATION, 1)
+    prompts = build_prompts(sources, dict.fromkeys(sources), {}, CALIBRATION, 1).prompts
     with pytest.raises(PoqError, match=r"those of task qa by \['y', 'z'\]; expected the same"):
         read_logs(sources, prompts)
 
 
 def test_a_trained_evaluator_learns_from_logs(tmp_path: Path) -> None:
     sources = {"summarization": source(tmp_path, "summarization")}
-    prompts = build_prompts(sources, dict.fromkeys(sources), {}, {"training": 0.4}, 1)
+    prompts = build_prompts(sources, dict.fromkeys(sources), {}, {"training": 0.4}, 1).prompts
     examples = build_examples(
         prompts, read_logs(sources, prompts).outputs,
         corruptions=["untouched", "node_output"], labels={"summarization": "token_f1"},

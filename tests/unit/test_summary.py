@@ -80,6 +80,7 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
         "findings": findings,
         "scores": scores,
         "costs": frame("costs"),
+        "prompt_rows": frame("prompt_rows", outcome="kept"),
     }
     lines = summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()
     assert lines[0].startswith("Intervals are 95%")
@@ -109,6 +110,20 @@ def test_summary_tells_best_worst_and_undefined(frame: Frames) -> None:
     frames["scores"] = scores.with_columns(missing=pl.lit(None, pl.String))
     assert "Missing" not in summarize(frames, {"qa": "token_f1"}, 0.95)
     assert "Logged" not in "\n".join(lines)
+    assert "Sources of prompts" not in "\n".join(lines)
+
+    frames["prompt_rows"] = frame(
+        "prompt_rows",
+        task=["qa", "qa", "qa", "summarization"],
+        outcome=["kept", "unanswerable", "context empty", "kept"],
+        rows=[90, 7, 3, 12],
+    )
+    text = [line.strip() for line in summarize(frames, {"qa": "token_f1"}, 0.95).splitlines()]
+    start = text.index("Sources of prompts: rows read, and what became of them")
+    assert [" ".join(line.split()) for line in text[start + 1 : start + 3]] == [
+        "qa 100 read, 90 kept; dropped: 7 unanswerable, 3 context empty",
+        "",
+    ]
 
     frames["log_rows"] = frame(
         "log_rows",

@@ -27,7 +27,8 @@ rule build_prompts:
         templates=TEMPLATES,
         examples=EXAMPLES,
     output:
-        table("prompts"),
+        prompts=table("prompts"),
+        prompt_rows=table("prompt_rows"),
     log:
         logfile("build_prompts"),
     benchmark:

@@ -23,6 +23,7 @@ rule summarize_run:
     """Say who earned most and least, who can be relied on, what to choose, what was published."""
     input:
         **LOG_ROWS,
+        prompt_rows=table("prompt_rows"),
         rewards=table("rewards"),
         quality=table("quality"),
         reliability=table("reliability"),

@@ -7,9 +7,11 @@ from poq.stages import stage
 
 with stage(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
-    prompts = build_prompts(
+    found = build_prompts(
         formats=load_formats(settings["sources"], files.templates, files.examples),
         seed=snakemake.params.seed,
         **settings,
     )
-    tables.write(prompts, "prompts", snakemake.output[0], provenance.stamp(snakemake.params))
+    stamp = provenance.stamp(snakemake.params)
+    for name, frame in found._asdict().items():
+        tables.write(frame, name, snakemake.output[name], stamp)

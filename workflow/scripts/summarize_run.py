@@ -8,6 +8,7 @@ from poq.summary import summarize
 
 with stage(snakemake.log[0]):
     names = ["rewards", "quality", "reliability", "recommendations", "findings", "costs"]
+    names += ["prompt_rows"]
     names += ["log_rows"] if snakemake.input.get("log_rows") else []
     frames = {name: tables.read(name, snakemake.input[name]) for name in names}
     if snakemake.input.calibration:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from poq.corpus import hub
-from poq.corpus.rows import instances
+from poq.corpus.rows import checked
 from poq.errors import PoqError
 from tests.hub_server import COMMIT, serving
 
@@ -50,7 +50,7 @@ def test_rows_of_a_split(dataset: Path) -> None:
     found = hub.read(settings(dataset), "qa")
     assert found.rows == [ROW]
     assert found.origin == f"{dataset}@v1[validation]"
-    assert [instance.id for instance in instances(found, "qa")] == ["q1"]
+    assert [instance.id for instance in checked(found, "qa").instances] == ["q1"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import polars as pl
@@ -6,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from poq.corpus.local import Settings, files, read, read_json_lines
-from poq.corpus.rows import Rows, instances
+from poq.corpus.rows import Rows, checked
 from poq.errors import PoqError
 
 ROW = {"id": "n1", "article": "Long “story”.\u2028More.", "highlights": "Short."}
@@ -35,6 +36,34 @@ def test_parquet(tmp_path: Path) -> None:
     assert read_path(tmp_path / "news.parquet").rows == [row]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("news.json", json.dumps([ROW])),
+        ("news.csv", 'id,article,highlights\nn1,"Long “story”.\u2028More.",Short.\n'),
+        ("news.tsv", "id\tarticle\thighlights\nn1\tLong “story”.\u2028More.\tShort.\n"),
+    ],
+)
+def test_every_format_gives_the_same_rows(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    found = read_path(tmp_path / name)
+    assert found.rows == [ROW]
+    (instance,) = checked(found, "summarization").instances
+    assert instance.references == ["Short."]
+
+
+def test_a_cell_stays_a_text(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,article,highlights\n007,=1+1,\n")
+    assert read_path(tmp_path / "a.csv").rows == [
+        {"id": "007", "article": "=1+1", "highlights": ""}
+    ]
+
+
+def test_a_lone_surrogate_of_a_list_becomes_a_character(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"id": "1", "article": "a\\ud83d"}]')
+    assert read_path(tmp_path / "a.json").rows == [{"id": "1", "article": "a\ufffd"}]
+
+
 def test_origin_is_name_and_digest_without_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "news.jsonl"
     path.write_text("{}\n")
@@ -49,6 +78,11 @@ def test_origin_is_name_and_digest_without_the_folder(tmp_path: Path) -> None:
         ("a.jsonl", b'{"id": 1}\n\n{"id": \n', r"a.jsonl, line 3: is not JSON: "),
         ("a.jsonl", b'{"id": 1}\n["id"]\n', "a.jsonl, line 2: is no JSON object"),
         ("a.jsonl", b'{"id": "\xff"}\n', "a.jsonl: is not UTF-8: "),
+        ("a.json", b'[{"id": 1}', "a.json: is not JSON: "),
+        ("a.json", b'{"id": 1}', "a.json: is no list of JSON objects"),
+        ("a.json", b'[{"id": 1}, "id"]', "a.json: is no list of JSON objects"),
+        ("a.csv", b"id,article\n1,\xff\n", "a.csv: cannot be read as CSV in UTF-8: "),
+        ("a.tsv", b"", "a.tsv: cannot be read as CSV in UTF-8: "),
         ("a.parquet", b"PAR1", "a.parquet: cannot be read as Parquet: "),
     ],
 )
@@ -61,9 +95,10 @@ def test_a_malformed_file_is_refused(
         read_path(tmp_path / name)
 
 
-@pytest.mark.parametrize("path", ["a.csv", "a.json", "jsonl", "a.jsonl.gz"])
+@pytest.mark.parametrize("path", ["a.txt", "a.xlsx", "jsonl", "a.jsonl.gz"])
 def test_other_suffixes_are_refused(path: str) -> None:
-    with pytest.raises(ValidationError, match=r"expected a file ending in \.jsonl or \.parquet"):
+    expected = r"expected a file ending in \.parquet, \.jsonl, \.json, \.csv, \.tsv"
+    with pytest.raises(ValidationError, match=expected):
         Settings(kind="local", path=path)
 
 
@@ -79,7 +114,7 @@ def test_real_rows_are_valid(root: Path, name: str, task: str, rows: int) -> Non
     path = root.parent / "shared" / "data" / f"{name}.parquet"
     if not path.is_file():
         pytest.skip(f"{path.name} is not at hand")
-    assert len(instances(read_path(path), task)) == rows
+    assert len(checked(read_path(path), task).instances) == rows
 
 
 def test_a_lone_surrogate_becomes_a_character_that_can_be_stored(tmp_path: Path) -> None:

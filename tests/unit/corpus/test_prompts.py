@@ -51,7 +51,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     ) -> pl.DataFrame:
         sources = {task: {"kind": "local", "path": f"{task}.jsonl"} for task in tasks}
         drawn: dict[str, Any] = {**dict.fromkeys(tasks), **(sample or {})}
-        return build_prompts(sources, drawn, FORMATS, splits, seed)
+        return build_prompts(sources, drawn, FORMATS, splits, seed).prompts
 
     return make
 
@@ -192,3 +192,25 @@ def test_no_more_spare_prompts_are_drawn_than_asked_for(build: Build) -> None:
     assert len(spare_prompts(QA_SOURCE, drawn, FORMATS, 3, seed=1)) == 3
     assert len(spare_prompts(QA_SOURCE, drawn, FORMATS, 0, seed=1)) == 0
     assert len(spare_prompts(QA_SOURCE, build(("qa",)), FORMATS, 3, seed=1)) == 0
+
+
+def test_rows_that_are_left_out_are_counted_by_task_and_reason(
+    build: Build, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in Path("qa.jsonl").read_text().splitlines()]
+    rows[3]["context"] = rows[5]["context"] = " "
+    rows[7]["answers"] = {"text": [], "answer_start": []}
+    Path("qa.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    kinds = {"unanswerable": "drop", "on_bad_row": "drop"}
+    sources = {
+        "qa": {"kind": "local", "path": "qa.jsonl", **kinds},
+        "summarization": {"kind": "local", "path": "summarization.jsonl"},
+    }
+    found = build_prompts(sources, {"qa": 6, "summarization": None}, FORMATS, CALIBRATION, 1)
+    tables.write(found.prompt_rows, "prompt_rows", tmp_path / "prompt_rows.parquet", {})
+    assert found.prompt_rows.rows() == [
+        ("qa", "kept", 9), ("qa", "context empty", 2), ("qa", "unanswerable", 1),
+        ("summarization", "kept", 5),
+    ]  # fmt: skip
+    left = {f"qa:{row['id']}" for index, row in enumerate(rows) if index not in (3, 5, 7)}
+    assert set(found.prompts.filter(task="qa")["prompt_id"]) <= left

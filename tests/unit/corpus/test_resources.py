@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 
 from poq.corpus.packaged import Settings, read
-from poq.corpus.rows import Instance, instances
+from poq.corpus.rows import Instance, checked
 
 TASKS = ("qa", "summarization")
 Grams = set[tuple[str, ...]]
@@ -14,7 +14,7 @@ Grams = set[tuple[str, ...]]
 
 @pytest.fixture(scope="module")
 def corpus() -> dict[str, list[Instance]]:
-    return {task: instances(read(Settings(kind="packaged"), task), task) for task in TASKS}
+    return {task: checked(read(Settings(kind="packaged"), task), task).instances for task in TASKS}
 
 
 def grams(text: str, n: int) -> Grams:
