@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -52,13 +53,15 @@ def access_problem(settings: Settings) -> str | None:
     """
     if Path(settings.dataset).is_dir():
         return None
-    if hub.offline():
-        try:
-            _cached(settings)
-        except PoqError as error:
-            return str(error)
-        return None
-    return hub.access_problem(settings.dataset, settings.revision, "dataset")
+    problem = hub.access_problem(settings.dataset, settings.revision, "dataset")
+    # The environment that starts a run may lack `datasets`.
+    if problem is None or not hub.offline() or find_spec("datasets") is None:
+        return problem
+    try:
+        _cached(settings)
+    except PoqError as error:
+        return str(error)
+    return None
 
 
 def read(settings: Settings, task: str) -> Rows:

@@ -67,5 +67,10 @@ def _chosen(settings: Settings) -> list[str]:
 
 
 def _sizes(root: Path) -> dict[str, int]:
-    paths = [path for path in root.rglob("*") if path.is_file()]
-    return {path.relative_to(root).as_posix(): path.stat().st_size for path in paths}
+    """Return the files of a folder, but hidden ones: `hf download` keeps notes among them."""
+    paths = {path.relative_to(root): path for path in root.rglob("*") if path.is_file()}
+    return {
+        name.as_posix(): path.stat().st_size
+        for name, path in paths.items()
+        if not any(part.startswith(".") for part in name.parts)
+    }

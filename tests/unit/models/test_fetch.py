@@ -31,6 +31,8 @@ def source(tmp_path: Path) -> Path:
     (folder / "1_Pooling" / "config.json").write_text("{}")
     (folder / "pytorch_model.bin").write_bytes(b"pickle")
     (folder / "modeling.py").write_text("raise SystemExit")
+    (folder / ".cache/huggingface/trees").mkdir(parents=True)
+    (folder / ".cache/huggingface/trees/0.json").write_text("{}")
     return folder
 
 
@@ -47,6 +49,7 @@ def test_only_safe_files_are_taken_and_listed(tmp_path: Path, source: Path) -> N
     assert files["model.safetensors"]["sha256"] == file_sha256(source / "model.safetensors")
     assert model_folder(manifest) == manifest.parent
     assert not (manifest.parent / "pytorch_model.bin").exists()
+    assert not (manifest.parent / ".cache").exists()
     assert not list(manifest.parent.parent.glob("*.partial"))
 
 
