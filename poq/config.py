@@ -162,9 +162,9 @@ class CostSettings(Settings):
 
     requests: int = Field(
         ge=3,
-        description="Measured single requests of each node and task. Their median counts, and all "
-        "inference nodes answer the same prompts: a few suffice where the quartiles in table `costs` "
-        "lie close together.",
+        description="Measured single requests of each node and task. Their median counts, and "
+        "inference nodes all answer the same prompts: a few requests suffice where the quartiles "
+        "in table `costs` lie close together.",
     )
     batch: int = Field(
         8,
