@@ -378,6 +378,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     limit, passes = (16, 2) if chosen.paper_shapes is None else (96, 1)
     chosen.limit = limit if chosen.limit is None else chosen.limit
     chosen.passes = passes if chosen.passes is None else chosen.passes
+    if chosen.paper_shapes is not None and (chosen.node or chosen.prompts or chosen.limit < 1):
+        parser.error(
+            "--paper-shapes names nodes and makes prompts itself; expected no --node, no --prompts "
+            "and a --limit of at least 1"
+        )
+    if not 0 < chosen.scale <= 1:
+        parser.error(f"--scale: found {chosen.scale:g}; expected more than 0 and at most 1")
     try:
         values = config.load_file(chosen.config)
         threads = chosen.threads or values.costs.threads

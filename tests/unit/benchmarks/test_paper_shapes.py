@@ -166,3 +166,19 @@ def test_a_node_of_another_model_is_named(
     message = capsys.readouterr().err
     assert "found gpt-5" in message
     assert "gemma-2-2b, qwen2-1.5b" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--limit", "0"], "expected no --node, no --prompts and a --limit of at least 1"),
+        (["--node", "qwen2-1.5b"], "expected no --node"),
+        (["--scale", "2"], "--scale: found 2; expected more than 0 and at most 1"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit):
+        run(*options)
+    assert message in capsys.readouterr().err
