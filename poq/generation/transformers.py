@@ -93,7 +93,16 @@ class TransformersGenerator:
         # PyTorch has no CUDA kernels for its dynamic quantisation.
         device = "cpu" if settings.precision == "int8" else hardware.device()
         _check_device(settings, device)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        try:
+            config = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except ValueError as error:
+            reason = str(error).partition("\n")[0]
+            raise PoqError(
+                f"model {settings.model}: config.json is of no architecture that transformers has: "
+                f"{reason}"
+            ) from error
         _check_model(settings, config)
         self.input_limits = _input_limits(settings, serving, positions(config))
         self.tokenizer = AutoTokenizer.from_pretrained(
@@ -407,7 +416,7 @@ def _sampling(settings: Settings, seeds: Sequence[int], device: str) -> list[Any
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Tell whether memory ran out, in the words of PyTorch and of the libraries below it."""
+    """Return whether memory ran out, by the error texts of PyTorch and the libraries below it."""
     from accelerate.utils.memory import should_reduce_batch_size
 
     # The last is oneDNN's, which has no other for it.
