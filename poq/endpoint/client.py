@@ -203,8 +203,7 @@ class Client:
             if excess is None:
                 return found, kept
             size = sum(len(message["content"]) for message in body["messages"])
-            # The text's tokens may be shorter than those around it: a little more than its share.
-            kept -= math.ceil(1.02 * excess * size) + 1
+            kept -= math.ceil(excess * size)
             if kept <= 0:
                 return found, 0
 

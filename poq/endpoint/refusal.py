@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 
 MAYBE_PAID = (408, 499, 504, 524)
 """Statuses of gateways that gave up waiting: what they waited for may be computed and billed."""
+FILLED = 0.9
+"""Share of the room that is filled: what stays may have more tokens for its length than what goes,
+and llama.cpp takes a prompt that leaves no room for the output."""
 UNKNOWN_EXCESS = 0.25
 """Share of a request that goes where the server does not report how long it is."""
 OPTIONAL = ("response_format", "max_tokens", "temperature", "top_p", "seed", "stop")
@@ -137,7 +140,7 @@ def _excess(message: str, fields: Mapping[str, Any], output: int) -> float:
         return UNKNOWN_EXCESS
     # "contains at least N input tokens" counts no further than the limit.
     least = UNKNOWN_EXCESS if length <= room or "at least" in message else 0.0
-    return max(1 - room / length, least)
+    return max(1 - FILLED * room / length, least)
 
 
 def _parameter(message: str, named: Any, body: Mapping[str, Any]) -> str | None:
