@@ -198,3 +198,20 @@ def test_the_limit_of_output_is_the_one_that_is_sent() -> None:
     assert most_output({"max_completion_tokens": 64}) == 64
     assert most_output({"max_tokens": 9, "max_completion_tokens": 64}) == 64
     assert most_output({}) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        openai("maximum context length is " + "9" * 1900 + " tokens"),
+        openai("maximum context length is 9 tokens, it has " + "9" * 1900 + " input tokens"),
+        {"error": {"message": "exceed_context_size", "n_ctx": 10**400, "n_prompt_tokens": -1}},
+        {"error": {"message": "exceed_context_size", "n_ctx": True, "n_prompt_tokens": "many"}},
+        {"error": {"message": "maximum context length", "code": {"a": [1]}, "param": "x" * 10**6}},
+    ],
+)  # fmt: skip
+def test_a_hostile_refusal_ends(error: Any) -> None:
+    """Whatever a server says, a share of the text goes, so that the requests have an end."""
+    excess = read(400, error).excess
+    assert excess is not None
+    assert 0.1 <= excess <= 1
