@@ -20,8 +20,8 @@ from poq.schema import TABLES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
+    "httpx2",
     "numpy",
-    "openai",
     "polars",
     "pyarrow",
     "rouge-score",

@@ -51,6 +51,10 @@ class _Stopped(PoqError):  # noqa: N818
     """Nothing is sent any more: something else failed."""
 
 
+class _Passes(Exception):  # noqa: N818
+    """No answer yet; ``args`` are the problem and the seconds that the server asks to wait."""
+
+
 class _Refused(Exception):  # noqa: N818
     """The server does not take a parameter, named in ``args`` with the problem in words."""
 
@@ -203,8 +207,7 @@ class Client:
             if excess is None:
                 return found, kept
             size = sum(len(message["content"]) for message in body["messages"])
-            # The text's tokens may be shorter than those around it: a little more than its share.
-            kept -= math.ceil(1.02 * excess * size) + 1
+            kept -= math.ceil(excess * size)
             if kept <= 0:
                 return found, 0
 
@@ -250,7 +253,7 @@ class Client:
         """Return the answer of a request; no two threads or jobs send it at once."""
         key = {"body": body, "attempt": attempt}
         kept = self._kept(key)
-        if kept is not None and (not fresh or isinstance(kept, Unusable)):
+        if kept is not None and (not fresh or (isinstance(kept, Unusable) and kept.excess)):
             return kept
         if fresh:
             return self._send(body, f"poq-{uuid4()}")
@@ -273,61 +276,72 @@ class Client:
         return Unusable(**values) if "reason" in values else Answer(**values)
 
     def _send(self, body: Mapping[str, Any], idempotency_key: str) -> Answer | Unusable:
-        """Send one request until it is answered; each attempt is reserved, a refusal is free.
+        """Send one request until it is answered.
 
         Raises:
             PoqError: see :meth:`answer`.
             _Refused: the server does not take a parameter.
         """
         self._thread.sent = True
-        most = _most(body)
-        asked: float | None = None
-        for left in range(self.settings.retries, -1, -1):
-            if self._stopped.is_set():
-                raise _Stopped("stopped")
+        retries, longest = self.settings.retries, self.settings.longest_pause
+        for attempt in range(retries + 1):
             try:
-                self.ledger.reserve(most)
-            except OverBudget as error:
-                raise PoqError(f"{error}. Raise `budget` to go on") from None
-            try:
-                reply = self._http.post(body, idempotency_key)
-            except NoAnswer as error:
-                if not error.arrived:
-                    self.ledger.settle(most, Spending())
-                problem, asked = str(error), None
-            except Unreadable as error:
-                # Paid for, whatever it was.
-                return Unusable(str(error))
-            else:
-                text = hide(reply.text, self._key)
-                if reply.status == 200:
-                    answer = read_answer(text)
-                    self.ledger.settle(most, _real(answer, most))
-                    return answer
-                if reply.status not in MAYBE_PAID:
-                    self.ledger.settle(most, Spending())
-                refusal = read_refusal(reply.status, text, body)
-                problem = self._problem(reply.status, refusal.message)
-                if refusal.excess is not None:
-                    log.info("%s: %s", self.where, problem)
-                    return Unusable(TOO_LONG, True, refusal.excess)
-                if refusal.parameter is not None:
-                    raise _Refused(refusal.parameter, problem)
-                if not refusal.passes:
-                    raise PoqError(problem)
-                asked = retry_after(reply.headers)
-            if not left:
-                break
-            longest = self.settings.longest_pause
-            if asked is not None and asked > left * longest:
+                return self._attempt(body, idempotency_key)
+            except _Passes as failure:
+                problem, asked = failure.args
+            left = retries - attempt
+            if left and asked > left * longest:
                 raise PoqError(
                     f"{problem}; the server asks to wait {asked:g} s, more than {left} retries "
                     f"of at most longest_pause={longest:g} s each. Run again after that time"
                 )
-            pause = _pause(self.settings.retries - left, self.settings.backoff, longest, asked)
-            log.info("%s: %s; again in %.1f s", self.where, problem, pause)
-            self._stopped.wait(pause)
-        raise PoqError(f"{problem}; given up after {self.settings.retries + 1} attempts")
+            if left:
+                pause = _pause(attempt, self.settings.backoff, longest, asked)
+                log.info("%s: %s; again in %.1f s", self.where, problem, pause)
+                self._stopped.wait(pause)
+        raise PoqError(f"{problem}; given up after {retries + 1} attempts")
+
+    def _attempt(self, body: Mapping[str, Any], idempotency_key: str) -> Answer | Unusable:
+        """Send one request once; it is reserved beforehand, and a refusal is free.
+
+        Raises:
+            PoqError: see :meth:`answer`.
+            _Passes: there is no answer, and may be one at the next attempt.
+            _Refused: the server does not take a parameter.
+        """
+        if self._stopped.is_set():
+            raise _Stopped("stopped")
+        most = _most(body)
+        try:
+            self.ledger.reserve(most)
+            reply = self._http.post(body, idempotency_key)
+        except OverBudget as error:
+            raise PoqError(f"{error}. Raise `budget` to go on") from None
+        except NoAnswer as error:
+            if not error.arrived:
+                self.ledger.settle(most, Spending())
+            raise _Passes(str(error), 0.0) from None
+        except Unreadable as error:
+            return Unusable(str(error))  # paid for, whatever it was
+        text = hide(reply.text, self._key)
+        if reply.status == 200:
+            answer = read_answer(text)
+            self.ledger.settle(most, _real(answer, most))
+            return answer
+        if reply.status not in MAYBE_PAID:
+            self.ledger.settle(most, Spending())
+        refusal = read_refusal(reply.status, text, body)
+        problem = self._problem(reply.status, refusal.message)
+        if refusal.excess is not None:
+            log.info("%s: %s", self.where, problem)
+            return Unusable(TOO_LONG, True, refusal.excess)
+        if refusal.parameter is not None:
+            raise _Refused(refusal.parameter, problem)
+        if refusal.passes:
+            raise _Passes(problem, retry_after(reply.headers) or 0.0)
+        if reply.status in (400, 422):
+            problem += ". `request` of the endpoint adds, replaces or (by null) drops a key"
+        raise PoqError(problem)
 
     @cached_property
     def _http(self) -> Http:
@@ -374,7 +388,7 @@ def _real(answer: Answer | Unusable, most: Spending) -> Spending:
     return Spending(1, *(m if t is None else t for t, m in zip(taken, most[1:], strict=True)))
 
 
-def _pause(attempt: int, backoff: float, longest: float, asked: float | None) -> float:
+def _pause(attempt: int, backoff: float, longest: float, asked: float) -> float:
     """Return the seconds before a retry; chance keeps clients from coming back together."""
     pause: float = min(longest, backoff * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311
-    return min(longest, max(pause, asked or 0.0))
+    return min(longest, max(pause, asked))

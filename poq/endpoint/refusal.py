@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 
 MAYBE_PAID = (408, 499, 504, 524)
 """Statuses of gateways that gave up waiting: what they waited for may be computed and billed."""
+FILLED = 0.9
+"""Share of the room that is filled: what stays may have more tokens for its length than what goes,
+and llama.cpp takes a prompt that leaves no room for the output."""
 UNKNOWN_EXCESS = 0.25
 """Share of a request that goes where the server does not report how long it is."""
 OPTIONAL = ("response_format", "max_tokens", "temperature", "top_p", "seed", "stop")
@@ -30,21 +33,21 @@ _TOO_LONG = re.compile(
 )
 _WHOLE_LIMIT = re.compile(
     r"(?:context length (?:is|of|is only)|context length \(|context size \("
-    r"|`max_new_tokens` must be <=|Limit)\s*(\d+)"
+    r"|`max_new_tokens` must be <=|Limit)\s*(\d{1,9})"
 )
 _INPUT_LIMIT = re.compile(
-    r"(?:maximum model length of|must have less than|configured limit of)\s*(\d+)"
+    r"(?:maximum model length of|must have less than|configured limit of)\s*(\d{1,9})"
 )
 _LENGTHS = [
     re.compile(pattern)
     for pattern in (
-        r"(\d+) in the (?:messages|prompt)",
-        r"resulted in (\d+) tokens",
-        r"(\d+) (?:input tokens|`inputs` tokens)",
-        r"\(length (\d+)\)",
-        r"(?:input|request) \((\d+) tokens\)",
-        r"Given: (\d+)",
-        r"[Rr]equested (?:about )?(\d+)(?!\d| output)",
+        r"(\d{1,9}) in the (?:messages|prompt)",
+        r"resulted in (\d{1,9}) tokens",
+        r"(\d{1,9}) (?:input tokens|`inputs` tokens)",
+        r"\(length (\d{1,9})\)",
+        r"(?:input|request) \((\d{1,9}) tokens\)",
+        r"Given: (\d{1,9})",
+        r"[Rr]equested (?:about )?(\d{1,9})(?!\d| output)",
     )
 ]
 _REFUSED = re.compile(
@@ -137,14 +140,14 @@ def _excess(message: str, fields: Mapping[str, Any], output: int) -> float:
         return UNKNOWN_EXCESS
     # "contains at least N input tokens" counts no further than the limit.
     least = UNKNOWN_EXCESS if length <= room or "at least" in message else 0.0
-    return max(1 - room / length, least)
+    return max(1 - FILLED * room / length, least)
 
 
 def _parameter(message: str, named: Any, body: Mapping[str, Any]) -> str | None:
     """Return the optional parameter of a body that a message is about: the first that it names."""
     if not _REFUSED.search(message):
         return None
-    text = f"{str(named).partition('.')[0]} {message}"
+    text = f"{str(named)[:99].partition('.')[0]} {message}"
     found = {name: re.search(rf"(?<!\w){name}(?!\w)", text) for name in OPTIONAL if name in body}
     places = {name: match.start() for name, match in found.items() if match}
     name = min(places, key=lambda name: places[name], default=None)
@@ -161,4 +164,4 @@ def _first(patterns: Sequence[re.Pattern[str]], text: str) -> int | None:
 
 
 def _number(value: Any) -> int | None:
-    return value if type(value) is int and value > 0 else None
+    return value if type(value) is int and 0 < value < 10**9 else None

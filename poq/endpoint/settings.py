@@ -89,7 +89,7 @@ class EndpointSettings(Settings):
         remote = {"base_url", "api_key_variable", "concurrency"} & self.model_fields_set
         changed = [n for n in sorted(remote) if getattr(self, n) != _default(n)]
         if self.serve is not None and changed:
-            raise ValueError(f"expected no {changed[0]} beside serve")
+            raise ValueError(f"expected no {changed[0]} with serve")
         return self
 
     @model_validator(mode="after")

@@ -242,8 +242,8 @@ def load(settings: Settings, serving: Serving, folder: Path | None) -> Generator
 def _finish_reason(answer: Answer) -> FinishReason:
     """Return why an output ended.
 
-    A server calls both its model's end and a stop string "stop"; those that tell which string it
-    was (vLLM) are believed. What a filter cut was cut.
+    A server calls both its model's end and a stop string "stop"; one that names the string (vLLM)
+    is believed. What a filter cut was cut.
     """
     if answer.finish_reason in ("length", "content_filter"):
         return "length"

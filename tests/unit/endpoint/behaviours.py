@@ -418,7 +418,7 @@ LENGTHS: list[tuple[str, str, str, Literal["judge", "node"], Respond, int]] = [
     ("vLLM", "'max_completion_tokens' is too large", f"context {CUT}", "node",
      limited(vllm_total), 5),
     ("vLLM, newest", "your prompt contains at least N input tokens",
-     "target cut by a quarter, sent again, until it fits", "judge", limited(vllm_least), 8),
+     "target cut by a quarter, again and again, until it fits", "judge", limited(vllm_least), 8),
     ("TGI", "`inputs` tokens + `max_new_tokens` must be <=", f"context {CUT}", "node",
      limited(tgi), 5),
     ("llama.cpp", "exceeds the available context size", f"context {CUT}", "node",

@@ -143,6 +143,8 @@ def test_a_refusal_that_will_not_pass_fails_at_once(
         ask(client, [body("a")], read_grade)
     assert f"m at {server.base_url}: HTTP {status}: the model does not exist" in str(error.value)
     assert "again in" not in str(error.value)
+    named = "`request` of the endpoint adds, replaces or (by null) drops a key" in str(error.value)
+    assert named is (status in (400, 422))
     assert client.ledger.spent() == Spending()
 
 
@@ -231,7 +233,7 @@ def test_reservation_is_at_least_a_byte_a_token() -> None:
 @pytest.mark.parametrize("attempt", [0, 3, 50])
 def test_pause_grows_with_jitter_to_the_longest(attempt: int) -> None:
     full = min(60.0, 0.5 * 2**attempt)
-    pauses = [module._pause(attempt, 0.5, 60.0, None) for _ in range(200)]
+    pauses = [module._pause(attempt, 0.5, 60.0, 0.0) for _ in range(200)]
     assert full / 2 <= min(pauses) < max(pauses) <= full
 
 
@@ -257,7 +259,7 @@ def test_retry_after_is_seconds_milliseconds_or_a_date() -> None:
     [
         ({}, "either serve or model"),
         ({"serve": "a", "model": "b"}, "either serve or model"),
-        ({"serve": "a", "base_url": "http://x/v1"}, "no base_url beside serve"),
+        ({"serve": "a", "base_url": "http://x/v1"}, "no base_url with serve"),
         ({"model": "m", "base_url": "http://me:pw@x/v1"}, "base_url"),
         ({"model": "m", "api_key_variable": "sk-123"}, "api_key_variable"),
         ({"model": "m", "request": {"messages": []}}, "no messages in request"),
@@ -488,6 +490,27 @@ def test_a_long_wait_is_cut_to_the_longest_pause(connect: Connect) -> None:
     with pytest.raises(PoqError, match=words):
         ask(connect(server, longest_pause=0.1, retries=1), [body("a")], read_grade)
     assert len(server.bodies) == 1
+
+
+def test_a_fresh_request_is_not_sent_whole_again_where_it_is_known_to_be_too_long(
+    connect: Connect,
+) -> None:
+    """So that the time of a request is that of its answer."""
+    server = BehaviourServer(behaviours.limited(behaviours.tgi))
+    client = connect(server)
+    for fresh in (False, True):
+        found, kept = client.fitting(
+            lambda text: body(f"{text} answer 7"),
+            "fox " * 5000,
+            lambda answer: answer.content,
+            fresh=fresh,
+        )
+        assert found == "It is 7."
+        assert 0 < kept < 4 * 5000
+    assert [len(sent["messages"][0]["content"]) > 4 * 2048 for sent in server.bodies] == [
+        True, False, False,
+    ]  # fmt: skip
+    assert client.ledger.spent().requests == server.billed == 2
 
 
 def test_no_connection_costs_nothing(connect: Connect) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from poq.endpoint.answer import Answer
 from poq.endpoint.client import Client
 from poq.endpoint.local_server import gguf_file
 from poq.endpoint.settings import EndpointSettings
@@ -16,17 +19,18 @@ from poq.evaluators.base import Verdicts
 from poq.generation import openai
 from poq.generation.base import OutputLimits, Request, Serving, ServingSettings
 from poq.prompting import PromptFormat
+from tests.unit.endpoint import behaviours
 from tests.unit.endpoint.asking import ask
 
 TARGET = "What is the capital of France?\nParis is the capital of France."
 
 
-def make_judge(folder: Path, cache: Path) -> judge.JudgeScorer:
+def make_judge(folder: Path, cache: Path, **endpoint: Any) -> judge.JudgeScorer:
     settings = judge.Settings.model_validate(
         {
             "kind": "judge",
             "compares_with": "question+context",
-            "endpoint": {"serve": "q4", "cache": str(cache)},
+            "endpoint": {"serve": "q4", "cache": str(cache), **endpoint},
         }
     )
     scorer = judge.load(settings, folder, "cpu")
@@ -113,10 +117,61 @@ def test_node_completes_with_tokens_and_reason(gguf_folder: Path, tmp_path: Path
     assert first.finish_reason in ("eos", "stop", "length")
     assert (first.input_truncated, first.seed) == (False, None)
     assert node.fresh.complete([question()]) == [first]
-    with pytest.raises(PoqError, match=r"prompt qa:1: the input has \d+ tokens; expected at most"):
-        node.complete([question("Paris is the capital. " * 40)])
-    with pytest.raises(PoqError, match="the request is longer than the model's context"):
-        node.complete([question("Paris is the capital. " * 900)])
+    (longer,) = node.complete([question("Paris is the capital. " * 40)])
+    assert longer.input_tokens is not None
+    assert longer.input_tokens > 100  # without a tokenizer, the server's context is the limit
+    assert not longer.input_truncated
+
+
+def test_what_exceeds_the_context_is_cut_to_it(gguf_folder: Path, tmp_path: Path) -> None:
+    """llama.cpp's own refusal, and a request that nearly fills its 256 tokens."""
+    endpoint = {"serve": "q4", "cache": str(tmp_path), "context_tokens": 256}
+    node = generator(gguf_folder, tmp_path, endpoint=endpoint)
+    (found,) = node.complete([question("Paris is the capital. " * 90)])
+    assert found.input_truncated
+    assert found.output
+    assert found.input_tokens is not None
+    assert 0.8 * 244 < found.input_tokens <= 244
+
+
+def test_a_judge_sees_the_beginning_of_a_target_that_is_too_long(
+    gguf_folder: Path, tmp_path: Path
+) -> None:
+    scorer = make_judge(gguf_folder, tmp_path, context_tokens=256)
+    target = TARGET * 20
+    tokens, kept = scorer.client.fitting(
+        lambda text: judge.request(scorer.rubric, text, "Paris"),
+        target,
+        lambda answer: answer.input_tokens,
+    )
+    assert isinstance(tokens, int)
+    assert 0.8 * 240 < tokens <= 240
+    assert 0 < kept < len(target)
+    found = scorer(["Paris"], [target])  # from the cache; so small a judge may grade it or not
+    assert found.missing[0] is None or "cut off" in found.missing[0]
+
+
+def test_the_refusal_that_other_tests_serve_is_the_real_one(
+    cold: judge.JudgeScorer, gguf_folder: Path
+) -> None:
+    body = judge.request(cold.rubric, TARGET * 400, "Paris")
+    reply = cold.client._http.post({**body, "model": "q4"}, "key")
+    error = json.loads(reply.text)["error"]
+    served = behaviours.llama_cpp(error["n_prompt_tokens"], 16)
+    assert (reply.status, error) == (served.status, served.body["error"])
+
+
+def test_request_reaches_the_chat_template(gguf_folder: Path, tmp_path: Path) -> None:
+    """Its keyword arguments are taken, and the limit of tokens is the one put in last."""
+    settings = {"serve": "q4", "cache": str(tmp_path)}
+    plain = Client(EndpointSettings.model_validate(settings), gguf_folder)
+    request = {"chat_template_kwargs": {"add_generation_prompt": False}, "max_tokens": 3}
+    changed = Client(EndpointSettings.model_validate({**settings, "request": request}), gguf_folder)
+    body = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5}
+    first, second = (ask(c, [body], lambda answer: answer)[0] for c in (plain, changed))
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert (first.output_tokens, second.output_tokens) == (5, 3)
 
 
 def test_sampling_is_seeded(gguf_folder: Path, tmp_path: Path) -> None:
