@@ -46,6 +46,7 @@ from poq.evaluators.reading import (
     beyond,
     pooled,
     set_max_length,
+    special_tokens,
     token_counter,
     windows,
 )
@@ -107,7 +108,7 @@ def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
     if any(prompts):
         log.info("prompt of outputs: %r, of targets: %r", *prompts)
     count = token_counter(model.tokenizer)
-    special = model.tokenizer.num_special_tokens_to_add()
+    special = special_tokens(model.tokenizer)
     for tokens in count([prompt.rstrip() for prompt in prompts]).tolist():
         if limit is not None and limit - special - tokens < 1:
             raise PoqError(

@@ -29,6 +29,7 @@ from poq.evaluators.reading import (
     pair_read,
     pooled,
     set_max_length,
+    special_tokens,
     token_counter,
     windows,
 )
@@ -73,7 +74,7 @@ def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
     model = CrossEncoder(str(folder), device=device, local_files_only=True, trust_remote_code=False)
     limit = set_max_length(model, settings.max_length, folder)
     count = token_counter(model.tokenizer)
-    room = None if limit is None else limit - model.tokenizer.num_special_tokens_to_add(pair=True)
+    room = None if limit is None else limit - special_tokens(model.tokenizer, pair=True)
 
     def parts_of(targets: Sequence[str], rooms: Sequence[int | None]) -> list[list[str]]:
         """Return what each output is compared with: its target, or windows of it."""

@@ -41,7 +41,14 @@ class TokenCounter:
 
 
 def token_counter(tokenizer: Any) -> TokenCounter:
-    """Return the counter of a tokenizer of transformers."""
+    """Return the counter of a tokenizer: of transformers, or one of ``tokenizers`` by itself."""
+    from tokenizers import Tokenizer
+
+    if isinstance(tokenizer, Tokenizer):  # of static embeddings, which take no special tokens
+        whole = Tokenizer.from_str(tokenizer.to_str())
+        whole.no_truncation()
+        whole.no_padding()
+        return TokenCounter(lambda texts: whole.encode_batch_fast(texts, add_special_tokens=False))
 
     def tokenize(texts: list[str]) -> Iterable[Any]:
         ids: Iterable[Any] = tokenizer(
@@ -72,6 +79,12 @@ def set_max_length(model: Any, max_length: int | None, folder: Path | None) -> i
     Raises:
         PoqError: ``max_length`` exceeds the positions of the model.
     """
+    from tokenizers import Tokenizer
+
+    if isinstance(tokenizer := model.tokenizer, Tokenizer):
+        if max_length is not None:
+            tokenizer.enable_truncation(max_length)
+        return tokenizer.truncation["max_length"] if tokenizer.truncation else None
     most = positions(model)
     if max_length is not None and most is not None and max_length > most:
         raise PoqError(
@@ -84,6 +97,14 @@ def set_max_length(model: Any, max_length: int | None, folder: Path | None) -> i
         return None
     model.max_seq_length = int(limit)
     return int(limit)
+
+
+def special_tokens(tokenizer: Any, *, pair: bool = False) -> int:
+    """Return the number of special tokens that a tokenizer puts around a text, or a pair."""
+    from tokenizers import Tokenizer
+
+    # Static embeddings leave them out.
+    return 0 if isinstance(tokenizer, Tokenizer) else tokenizer.num_special_tokens_to_add(pair)
 
 
 def positions(network: Module) -> int | None:

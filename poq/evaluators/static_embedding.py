@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from poq.errors import PoqError
 from poq.evaluators.base import EncoderSettings, Scorer
 from poq.evaluators.bi_encoder import cosine_scorer
-from poq.evaluators.reading import TokenCounter
+from poq.evaluators.reading import set_max_length, token_counter
 
 
 class Settings(EncoderSettings):
@@ -47,13 +47,8 @@ def load(settings: Settings, folder: Path | None, device: str) -> Scorer:
             f"{folder}: found tensors {shapes}; expected exactly one of shape (tokens, dimensions)"
         )
     (vectors,) = tensors.values()
-    tokenizer, whole = (Tokenizer.from_file(str(folder / "tokenizer.json")) for _ in range(2))
-    if settings.max_length is not None:
-        tokenizer.enable_truncation(settings.max_length)
-    whole.no_truncation()
-    whole.no_padding()
-    count = TokenCounter(lambda texts: whole.encode_batch_fast(texts, add_special_tokens=False))
-    limit = tokenizer.truncation["max_length"] if tokenizer.truncation else None
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     embedding = StaticEmbedding(tokenizer, embedding_weights=vectors.float())
     model = SentenceTransformer(modules=[embedding], device=device)
-    return cosine_scorer(model, settings.batch_size, count, limit)
+    limit = set_max_length(model, settings.max_length, folder)
+    return cosine_scorer(model, settings.batch_size, token_counter(tokenizer), limit)

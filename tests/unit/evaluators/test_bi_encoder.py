@@ -70,6 +70,29 @@ def test_range_symmetry_and_identity(folder: Path) -> None:
     np.testing.assert_allclose(score(OUTPUTS, OUTPUTS), 1, atol=1e-6)
 
 
+def test_a_folder_of_static_embeddings_is_one_too(tmp_path: Path) -> None:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"cat": 0, "dog": 1, "<unk>": 2}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    table = torch.tensor([[3.0, 4.0], [4.0, 3.0], [0.0, 0.0]])
+    embedding = StaticEmbedding(tokenizer, embedding_weights=table)
+    SentenceTransformer(modules=[embedding]).save(str(tmp_path))
+    # Nine dogs and more cats: the dogs alone are read of nine tokens, cosine (12 + 12) / 25.
+    target = "dog " * 9 + "cat " * 500
+    scorer = load_bi_encoder(tmp_path, max_length=9)
+    assert isinstance(scorer, NetworkScorer)
+    assert scorer(["cat"], [target]) == pytest.approx([24 / 25])
+    assert [int(column[0]) for column in scorer.reading(["cat"], [target])] == [509, 9, 1, 1]
+    whole = load_bi_encoder(tmp_path)
+    assert isinstance(whole, NetworkScorer)
+    assert whole.limit is None
+    assert whole(["cat"], [target])[0] > 0.99
+
+
 Make = Callable[..., Path]
 # What published folders say in config_sentence_transformers.json: E5's prefixes of both kinds of
 # texts, and an instruction for queries alone (BGE, mxbai-embed-large).
