@@ -179,7 +179,7 @@ def checked(source: Rows, task: str, settings: RowSettings | None = None) -> Cor
         if not (found and dropped[problem.reason]):
             raise PoqError(
                 f"{source.where}, row {number}: {problem}"
-                + (f"\n  {_told(counts, len(source.rows))}" if len(bad) > 1 else "")
+                + (f"\n  {_summary(counts, len(source.rows))}" if len(bad) > 1 else "")
             )
     if not found:
         raise PoqError(f"{source.where}: has no rows; expected at least one")
@@ -188,7 +188,7 @@ def checked(source: Rows, task: str, settings: RowSettings | None = None) -> Cor
     return Corpus(found, source.origin, source.where, {KEPT: len(found), **counts})
 
 
-def _told(counts: Mapping[str, int], rows: int) -> str:
+def _summary(counts: Mapping[str, int], rows: int) -> str:
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts.items())
     return (
         f"{sum(counts.values())} of {rows} rows cannot be used: {reasons}; expected none, or "

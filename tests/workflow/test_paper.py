@@ -77,9 +77,12 @@ def paper() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def run(
-    folder: Path, address: str, *arguments: str, token: str = "", key: str = ""
+    folder: Path, address: str, *arguments: str, token: str = "", key: str = "", **further: str
 ) -> tuple[int, str]:
-    """Run the paper's configuration against a hub; return the exit status and what was printed."""
+    """Run the paper's configuration against a hub; return the exit status and what was printed.
+
+    ``further`` variables of the environment go before those that are set here.
+    """
     variables = {"HF_ENDPOINT": address, "HF_TOKEN": token, "HF_HOME": str(folder / "hf")}
     variables["OPENAI_API_KEY"] = key
     result = subprocess.run(
@@ -88,7 +91,7 @@ def run(
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env=environment() | variables | {"HF_HUB_OFFLINE": "0"},
+        env=environment() | variables | {"HF_HUB_OFFLINE": "0"} | further,
         timeout=600,
     )
     return result.returncode, result.stdout
@@ -195,6 +198,40 @@ def test_the_paper_runs_to_its_end_from_a_hub(tmp_path: Path, hub: str) -> None:
     attention = dict(outputs.drop_nulls("attention").select("model", "attention").iter_rows())
     assert attention == dict.fromkeys(paper()["inference_nodes"], "sdpa") | {"gemma-2-2b": "eager"}
     assert re.search(r"gemma-2-2b +(float32|bfloat16), eager", (folder / "summary.txt").read_text())
+
+
+def test_what_was_fetched_once_is_had_offline(tmp_path: Path, repositories: Path) -> None:
+    """A second run with the same cache, on a machine from which no hub can be reached."""
+    values = small()
+    home = {"HF_HOME": str(tmp_path / "hf")}
+    until = ("--cores", "2", "--until", "fetch_model", "build_prompts")
+    found = []
+    for name in ("online", "offline", "nowhere"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    with serving(repositories) as address:
+        found.append(run(tmp_path / "online", address, *until, token=TOKEN, **home))
+    gone = "http://127.0.0.1:9"
+    found.append(run(tmp_path / "offline", gone, *until, HF_HUB_OFFLINE="1", **home))
+    assert [status for status, _ in found] == [0, 0], found
+    prompts = [
+        tables.read("prompts", tmp_path / name / "results/paper/prompts.parquet")
+        for name in ("online", "offline")
+    ]
+    assert prompts[0].equals(prompts[1])
+    manifests = [
+        {path.parent.name: path.read_bytes() for path in tmp_path.glob(f"{name}/cache/*/*/*.json")
+         if path.name == "poq-model.json"}
+        for name in ("online", "offline")
+    ]  # fmt: skip
+    assert len(manifests[0]) == 5
+    assert manifests[0] == manifests[1]
+    status, printed = run(tmp_path / "nowhere", gone, *until, HF_HUB_OFFLINE="1")
+    assert status == 1
+    assert (
+        printed.count("found nothing of it in the hub's cache") == 7
+    )  # five models, two data sets
+    assert not (tmp_path / "nowhere/results/paper/prompts.parquet").exists()
 
 
 def test_the_paper_is_scored_from_local_folders(tmp_path: Path, repositories: Path) -> None:
