@@ -13,9 +13,9 @@ import logging
 import math
 import random
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from functools import cached_property
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from poq.endpoint.adaptation import Adaptation
 from poq.endpoint.answer import Answer, Unusable, read_answer
 from poq.endpoint.ledger import Ledger, OverBudget, Spending
 from poq.endpoint.local_server import LocalServer, gguf_file
+from poq.endpoint.queue import Failed, Stopped, finished
 from poq.endpoint.refusal import MAYBE_PAID, most_output, read_refusal, retry_after
 from poq.endpoint.secrets import hide
 from poq.endpoint.settings import EndpointSettings
@@ -45,10 +46,6 @@ TOO_LONG = "the request is longer than the model's context"
 T = TypeVar("T")
 Item = TypeVar("Item")
 log = logging.getLogger(__name__)
-
-
-class _Stopped(PoqError):  # noqa: N818
-    """Nothing is sent any more: something else failed."""
 
 
 class _Passes(Exception):  # noqa: N818
@@ -89,7 +86,7 @@ class Client:
 
     def each(
         self, work: Callable[[Item], T], items: Sequence[Item], *, show: bool = True
-    ) -> Iterator[tuple[int, T]]:
+    ) -> Generator[tuple[int, T], None, None]:
         """Yield each item's index and what ``work`` makes of it, as they are finished.
 
         There is one queue: as many items as may be in flight are worked on all the time.
@@ -102,19 +99,18 @@ class Client:
         Raises:
             PoqError: of ``work``; no further item is begun, and what was answered is kept.
         """
-        self._stopped.clear()
         done = cached = 0
+        places = 1 if self.settings.serve else self.settings.concurrency
         # Drawn on the line of the caller's own bar: a second line takes moving the cursor, and so
         # writes over what other jobs print.
         name = self.settings.model_name
+        pieces = finished(partial(self._watched, work), items, places, self._stopped)
         with (
+            closing(pieces),
             tqdm(total=len(items), desc=name, disable=not show, position=0, leave=False) as bar,
-            ThreadPoolExecutor(1 if self.settings.serve else self.settings.concurrency) as pool,
         ):
-            waiting = {pool.submit(self._watched, work, i): n for n, i in enumerate(items)}
             try:
-                for future in as_completed(waiting):
-                    found, sent = future.result()
+                for index, (found, sent) in pieces:
                     done, cached = done + 1, cached + (not sent)
                     bar.update()
                     if show:
@@ -122,19 +118,13 @@ class Client:
                         bar.set_postfix_str(f"{cached} cached; {spent}", refresh=False)
                         counts = f"{done} of {len(items)}, {cached} cached"
                         log.info("%s: %s; %s", self.where, counts, spent)
-                    yield waiting[future], found
-            except PoqError as error:
-                self._stop(waiting)
-                ended = [future.exception() for future in waiting if not future.cancelled()]
-                first = next((e for e in ended if e and not isinstance(e, _Stopped)), error)
+                    yield index, found
+            except Failed as failed:
+                error, done = failed.args
                 raise PoqError(
-                    f"{self.where}: {first}. {ended.count(None)} of {len(items)} requests of this "
-                    f"job are answered and kept in {self.settings.cache}; run again to go on from "
-                    "them"
+                    f"{self.where}: {error}. {done} of {len(items)} requests of this job are "
+                    f"answered and kept in {self.settings.cache}; run again to go on from them"
                 ) from None
-            except BaseException:
-                self._stop(waiting)
-                raise
 
     def answer(
         self,
@@ -224,19 +214,7 @@ class Client:
     def _watched(self, work: Callable[[Item], T], item: Item) -> tuple[T, bool]:
         """Return what ``work`` makes of an item, and whether anything was sent for it."""
         self._thread.sent = False
-        try:
-            return work(item), self._thread.sent
-        except BaseException:
-            # At once: the thread may begin its next item before the failure is seen.
-            self._stopped.set()
-            raise
-
-    def _stop(self, waiting: Collection[Future[Any]]) -> None:
-        """Send nothing more, and wait for what is in flight: it is paid for, and is kept."""
-        self._stopped.set()
-        for future in waiting:
-            future.cancel()
-        wait(waiting)
+        return work(item), self._thread.sent
 
     def _adapting(self, asked: Mapping[str, Any], attempt: int, fresh: bool) -> Answer | Unusable:
         """Return the answer of a request, less whatever parameter the server does not take."""
@@ -267,7 +245,7 @@ class Client:
                 self._cache.put(key, answer._asdict())
                 return answer
         except Timeout:
-            raise _Stopped("stopped") from None
+            raise Stopped("stopped") from None
 
     def _kept(self, key: Any) -> Answer | Unusable | None:
         values = self._cache.get(key)
@@ -310,7 +288,7 @@ class Client:
             _Refused: the server does not take a parameter.
         """
         if self._stopped.is_set():
-            raise _Stopped("stopped")
+            raise Stopped("stopped")
         most = _most(body)
         try:
             self.ledger.reserve(most)

@@ -9,8 +9,9 @@ length, until it fits.
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, abc
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -85,7 +86,9 @@ class EndpointGenerator:
         ((_, completions),) = self.stream([batch])
         return completions
 
-    def stream(self, batches: Sequence[list[Request]]) -> Iterator[tuple[int, list[Completion]]]:
+    def stream(
+        self, batches: Sequence[list[Request]]
+    ) -> abc.Generator[tuple[int, list[Completion]], None, None]:
         """Yield each batch's index and completions when its last request is answered.
 
         The requests of all batches stand in one queue: none waits for the slowest of a batch.
@@ -98,12 +101,13 @@ class EndpointGenerator:
         found: list[dict[int, Completion]] = [{} for _ in batches]
         seen: Counter[str] = Counter()
         requests = [request for batch in batches for request in batch]
-        for index, completion in self.client.each(self._complete, requests, show=False):
-            number, row = places[index]
-            found[number][row] = completion
-            seen.update(self._remarks(completion))
-            if len(found[number]) == len(batches[number]):
-                yield number, [found[number][row] for row in range(len(batches[number]))]
+        with closing(self.client.each(self._complete, requests, show=False)) as answered:
+            for index, completion in answered:
+                number, row = places[index]
+                found[number][row] = completion
+                seen.update(self._remarks(completion))
+                if len(found[number]) == len(batches[number]):
+                    yield number, [found[number][row] for row in range(len(batches[number]))]
         for remark, count in sorted(seen.items()):
             log.warning("%s: %d of %d %s", self.client.where, count, len(requests), remark)
 

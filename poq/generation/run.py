@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections import abc
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +97,13 @@ def generate_outputs(
     taken_over = sum(len(completions) for completions in done.values())
     tokens, started = 0, time.perf_counter()
     # Speeds are those of this run: what it takes over counts for the progress alone.
-    with tqdm(total=total, initial=taken_over, desc=name, unit="prompt") as progress:
-        for place, completions in _completed(generator, [batches[number] for number in missing]):
+    # Closed at a failure, so that a queue of requests ends with it.
+    pieces = _completed(generator, [batches[number] for number in missing])
+    with (
+        closing(pieces),
+        tqdm(total=total, initial=taken_over, desc=name, unit="prompt") as progress,
+    ):
+        for place, completions in pieces:
             batch = batches[missing[place]]
             done[missing[place]] = completions
             checkpoint.put(batch, completions)
@@ -116,10 +123,10 @@ def generate_outputs(
 
 def _completed(
     generator: Generator, batches: list[list[Request]]
-) -> Iterator[tuple[int, list[Completion]]]:
+) -> abc.Generator[tuple[int, list[Completion]], None, None]:
     """Return each batch's index and completions, in any order."""
     stream = getattr(generator, "stream", None)
     if stream is not None:
-        found: Iterator[tuple[int, list[Completion]]] = stream(batches)
+        found: abc.Generator[tuple[int, list[Completion]], None, None] = stream(batches)
         return found
     return ((number, generator.complete(batch)) for number, batch in enumerate(batches))

@@ -5,6 +5,7 @@ tests/unit/endpoint/test_local_server.py."""
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,29 @@ def test_a_queue_that_is_killed_goes_on_from_whole_batches(tmp_path: Path) -> No
     assert len(list((tmp_path / "pieces").rglob("*.json"))) == 3
     outputs = generate_outputs("n", generator, prompts, checkpoint)
     assert outputs["output"].to_list() == ["red 0", "red 1", "red 2", "red 4", "red 5"]
+
+
+def test_a_failure_of_the_job_itself_ends_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: no further prompt is paid for."""
+    server = BehaviourServer(lambda *_: Sent(200, answer("red"), stall=0.05))
+    generator = node(server, tmp_path / "cache", concurrency=2)
+    numbers = [f"qa:{i}" for i in range(40)]
+    prompts = pl.DataFrame({"prompt_id": numbers, "task": "qa", "question": numbers, "context": ""})
+    checkpoint = Checkpoint(tmp_path / "pieces", {})
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "put", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        generate_outputs("n", generator, prompts, checkpoint)
+    assert error.tb is not None  # what holds the frames does not hold the queue
+    sent = len(server.bodies)
+    assert sent < 10
+    time.sleep(0.3)
+    assert len(server.bodies) == sent
 
 
 def test_top_p_needs_a_temperature() -> None:
