@@ -1,8 +1,9 @@
 """config/paper.yaml: listed whole, stopped early where the hub is out of reach, run to its end.
 
 The hub is one on loopback that serves repositories of the same names: the project's own corpus in
-the columns and layout of the real data sets, and models of a few thousand random weights. The judge
-is a server on loopback that fails as real ones do.
+the columns and layout of the real data sets, and models of the real types, tokenizers and chat
+templates with a few thousand random weights. The judge is a server on loopback that fails as real
+ones do.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import yaml
 from poq import tables
 from poq.provenance import ROOT
 from tests.hub_server import TOKEN, serving
-from tests.tiny_models import save_classifier, save_encoder, save_language_model
+from tests.tiny_models import save_stand_in
 from tests.unit.endpoint.fault_server import FaultServer
 from tests.workflow.conftest import command, environment
 
@@ -52,17 +53,10 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines = (ROOT / "resources/corpus" / f"{corpus}.jsonl").read_text().splitlines()
         pl.DataFrame([json.loads(line) for line in lines]).write_parquet(file)
     (news / "README.md").write_text(CONFIGS)
-    for name, source in paper()["models"].items():
+    for source in paper()["models"].values():
         folder = root / "models" / source["repository"]
         folder.mkdir(parents=True)
-        if name == "ms-marco-minilm-l6":
-            save_classifier(folder, [0.0], random=True)
-        elif name == "nli-deberta-v3-base":
-            save_classifier(folder, [0.0, 0.0, 0.0], random=True)
-        elif name == "stsb-distilroberta-base":
-            save_encoder(folder)
-        else:
-            save_language_model(folder)
+        save_stand_in(folder, source["repository"])
         if source["repository"] in GATED:
             (folder / "GATED").touch()
     return root
@@ -138,7 +132,7 @@ def test_missing_token_and_key_stop_the_run_before_anything_runs(whole: Path, hu
 
 
 def small() -> dict[str, Any]:
-    """Return the paper's configuration with five prompts and two of its language models."""
+    """Return the paper's configuration with five prompts a task and small simulations."""
     values: dict[str, Any] = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     for task in values["tasks"].values():
         task |= {"sample": 5, "max_output_tokens": 4}
@@ -154,8 +148,6 @@ def small() -> dict[str, Any]:
     values["robustness"] |= small
     grid = {"consensus": ["mean", "median"], "evaluators_per_round": [5]}
     values["robustness"]["grids"]["paper"] |= grid
-    for node in ("tinyllama-1.1b", "qwen2-1.5b", "phi-3-mini"):  # the gated ones remain
-        del values["inference_nodes"][node]
     return values
 
 
@@ -184,7 +176,7 @@ def finish(
     assert set(reliability["evaluator"]) == values["evaluators"].keys()
     manifests = sorted((folder / "cache/models").glob("*/poq-model.json"))
     origins = {json.loads(path.read_text())["origin"] for path in manifests}
-    assert len(origins) == 5  # two language models, three evaluators
+    assert len(origins) == len(paper()["models"])
     return printed, origins
 
 

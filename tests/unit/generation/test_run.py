@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from poq.checkpoint import Checkpoint
+from poq.errors import PoqError
 from poq.generation.base import Completion, Request
-from poq.generation.run import generate_outputs
+from poq.generation.run import generate_outputs, load_node
+from poq.models.served import Served
 
 PROMPTS = pl.DataFrame(
     {
@@ -23,6 +25,8 @@ PROMPTS = pl.DataFrame(
 
 class CountingGenerator:
     """Echoes contexts, counts batches, and dies after a number of them."""
+
+    served = Served("float32", "eager")
 
     def __init__(self, dies_after: int = 99) -> None:
         self.done = 0
@@ -69,3 +73,22 @@ def test_changed_prompt_is_generated_again(tmp_path: Path) -> None:
     outputs = generate_outputs("n", second, changed, checkpoint)
     assert second.done == 1
     assert outputs["output"].to_list()[-1] == "No."
+
+
+def test_outputs_say_how_they_were_computed(tmp_path: Path) -> None:
+    outputs = generate_outputs("n", CountingGenerator(), PROMPTS, Checkpoint(tmp_path, {}))
+    assert outputs.select("precision", "attention").unique().rows() == [("float32", "eager")]
+
+
+def test_node_that_cannot_be_served_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "t5"}')
+    values = {
+        "node": {"kind": "transformers", "model": "flan"},
+        "serving": {},
+        "limits": {"qa": {"max_output_tokens": 4}},
+        "seed": 1,
+    }
+    with pytest.raises(
+        PoqError, match=r"inference_nodes\.mine: model flan: found an encoder-decoder"
+    ):
+        load_node(values, {}, tmp_path, "mine")

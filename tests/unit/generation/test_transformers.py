@@ -301,3 +301,79 @@ def test_size_is_that_of_the_weights_as_they_are_served(tiny_model: Path) -> Non
     quantized = TransformersGenerator(settings, serving_of(), tiny_model)
     # One byte for the head and what is not norms (2 * 2,560); embedding and 80 of norms stay.
     assert quantized.size() == (5680, 240 + 2 * 2560 + 4 * (240 + 80))
+
+
+@pytest.mark.parametrize(("native", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_precision_is_that_of_the_processor(
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    native: bool,
+    chosen: str,
+) -> None:
+    monkeypatch.setattr("poq.hardware.native_bfloat16", lambda: native)
+    settings = Settings(kind="transformers", model="tiny")
+    node = TransformersGenerator(settings, serving_of(), tiny_model)
+    assert node.served == (chosen, "sdpa")
+    assert str(node.model.dtype) == f"torch.{chosen}"
+    assert caplog.records == []
+    assert node.complete(REQUESTS[:1])[0].output_tokens
+
+
+@pytest.mark.parametrize(("native", "warnings"), [(True, 0), (False, 1)])
+def test_bfloat16_that_is_emulated_gets_one_warning(
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    native: bool,
+    warnings: int,
+) -> None:
+    monkeypatch.setattr("poq.hardware.native_bfloat16", lambda: native)
+    settings = Settings(kind="transformers", model="tiny", precision="bfloat16")
+    node = TransformersGenerator(settings, serving_of(), tiny_model)
+    node.complete(REQUESTS[:1])
+    assert node.served.precision == "bfloat16"
+    assert len(caplog.records) == warnings
+    assert all("3 to 6 times slower than float32" in r.message for r in caplog.records)
+
+
+def test_int8_and_float_are_recorded(tiny_model: Path) -> None:
+    settings = Settings(kind="transformers", model="tiny", precision="int8")
+    assert TransformersGenerator(settings, serving_of(), tiny_model).served == ("int8", "sdpa")
+    assert generator(tiny_model, attention="eager").served == ("float32", "eager")
+
+
+def test_device_map_needs_a_cuda_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poq.hardware.device", lambda: "cpu")
+    settings = Settings(kind="transformers", model="tiny", device_map="auto")
+    # The folder is empty: loading it would fail in another way.
+    with pytest.raises(PoqError, match=r"model tiny: device_map: auto needs a CUDA device .*cpu"):
+        TransformersGenerator(settings, serving_of(), tmp_path)
+
+
+def test_device_map_is_passed_on_and_inputs_follow_the_model(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accelerate places a model on the CPU as it does on GPUs; it may not be moved after that."""
+    from transformers import AutoModelForCausalLM
+
+    asked = []
+    whole = AutoModelForCausalLM.from_pretrained
+
+    def from_pretrained(*arguments: Any, **options: Any) -> Any:
+        asked.append(options["device_map"])
+        model = whole(*arguments, **options)
+        monkeypatch.setattr(model, "to", None)
+        return model
+
+    monkeypatch.setattr("poq.generation.transformers._check_device", lambda *_: None)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", from_pretrained)
+    node = generator(tiny_model, device_map="auto")
+    assert asked == ["auto"]
+    assert node.device == str(node.model.device)
+    assert node.complete(REQUESTS[:2])[0].output_tokens
+
+
+def test_device_map_and_int8_are_not_for_one_device() -> None:
+    with pytest.raises(ValueError, match="expected no device_map at precision int8"):
+        Settings(kind="transformers", model="m", precision="int8", device_map="auto")
