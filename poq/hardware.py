@@ -24,8 +24,8 @@ def use_threads(threads: int, *, alone: bool = False, model: bool = True) -> Non
         threads: number of threads.
         alone: nothing else runs, so that waiting threads may spin, which is up to three times
             faster for small models.
-        model: this process will load a model. Torch has to be told its threads: it does not heed
-            the environment where another library has loaded OpenMP before.
+        model: this process will load a model. Torch needs the number set explicitly: it ignores
+            the environment if another library has loaded OpenMP before.
     """
     if not alone:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -51,12 +51,12 @@ def device() -> str:
 
 
 def native_bfloat16() -> bool:
-    """Tell whether the device computes in bfloat16 by instructions of its own.
+    """Return whether the device computes in bfloat16 by instructions of its own.
 
     Elsewhere it is emulated: on a CPU 3 to 6 times slower than float32, with the same answers.
     A CPU needs AVX512-BF16, AMX or Arm's BF16, and oneDNN must use them: it reports bfloat16 as
-    supported on any CPU with AVX-512, where it is 2 to 4 times slower than float32, and heeds
-    ``ONEDNN_MAX_CPU_ISA=AVX2``, which emulates a CPU without AVX-512.
+    supported on any CPU with AVX-512, where it is 2 to 4 times slower than float32. Under
+    ``ONEDNN_MAX_CPU_ISA=AVX2``, which emulates a CPU without AVX-512, it does not.
     """
     import torch
 
@@ -70,7 +70,7 @@ def native_bfloat16() -> bool:
 
 
 def on_cuda() -> bool:
-    """Tell whether this process computes on CUDA: it has loaded torch, and there is a device."""
+    """Return whether this process computes on CUDA: it has loaded torch, and there is a device."""
     torch = _torch()
     return torch is not None and bool(torch.cuda.is_available())
 

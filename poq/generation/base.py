@@ -48,7 +48,7 @@ class ServingSettings(Settings):
     )
     chat_date: date = Field(
         date(2025, 1, 1),
-        description="The day that a chat template is told it is, if it asks, as 01 Jan 2025.",
+        description="Today's date for a chat template that asks for it, as 01 Jan 2025.",
     )
     threads: int = Field(
         1,
@@ -75,7 +75,7 @@ class SamplingSettings(Settings):
 
 @dataclass(frozen=True)
 class Serving:
-    """All that a backend needs beside its own settings and its model folder."""
+    """All that a backend needs in addition to its own settings and its model folder."""
 
     settings: ServingSettings
     limits: Mapping[str, OutputLimits]

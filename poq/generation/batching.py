@@ -95,7 +95,7 @@ class MemoryLimit:
         self.tokens, self.held, self.trying = rows // 2 * width, 0, False
 
     def sufficed(self, rows: int, width: int) -> None:
-        """Take note that a batch fitted; one below the limit tells nothing."""
+        """Take note that a batch fitted; one below the limit is no evidence."""
         if rows < self.rows(width):
             return
         self.held, self.trying = self.held + 1, False

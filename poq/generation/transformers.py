@@ -407,7 +407,7 @@ def _sampling(settings: Settings, seeds: Sequence[int], device: str) -> list[Any
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Tell whether memory ran out, in the words of PyTorch and of the libraries below it."""
+    """Return whether memory ran out, by the error texts of PyTorch and the libraries below it."""
     from accelerate.utils.memory import should_reduce_batch_size
 
     # The last is oneDNN's, which has no other for it.
