@@ -93,7 +93,16 @@ class TransformersGenerator:
         # PyTorch has no CUDA kernels for its dynamic quantisation.
         device = "cpu" if settings.precision == "int8" else hardware.device()
         _check_device(settings, device)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        try:
+            config = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except ValueError as error:
+            reason = str(error).partition("\n")[0]
+            raise PoqError(
+                f"model {settings.model}: config.json is of no architecture that transformers has: "
+                f"{reason}"
+            ) from error
         _check_model(settings, config)
         self.input_limits = _input_limits(settings, serving, positions(config))
         self.tokenizer = AutoTokenizer.from_pretrained(

@@ -96,6 +96,14 @@ def test_encoder_is_refused_by_name(tmp_path: Path, model_type: str) -> None:
         load(tmp_path)
 
 
+def test_architecture_that_transformers_lacks_is_an_error(tmp_path: Path) -> None:
+    own = {"model_type": "own", "auto_map": {"AutoConfig": "modeling_own.Config"}}
+    for values in (own, {"model_type": "own"}):
+        (tmp_path / "config.json").write_text(json.dumps(values))
+        with pytest.raises(PoqError, match=r"config\.json is of no architecture that transformers"):
+            load(tmp_path)
+
+
 @pytest.mark.parametrize(("repository", "left"), [(TINYLLAMA, 2048 - 128), (GPT2, 1024 - 128)])
 def test_input_leaves_positions_for_the_output(
     stand_in: StandIn, caplog: pytest.LogCaptureFixture, repository: str, left: int
