@@ -171,7 +171,7 @@ SMALL = {
     "head_dim": 8,
     "initializer_range": 1.0,
 }
-OUTWEIGHS = {"initializer_range": 0.05}
+OUTWEIGHS = {"initializer_range": 0.2}
 """Gemma scales embeddings up: with larger ones it would repeat the last token of its prompt."""
 MERGES = [("t", "h"), ("th", "e"), ("i", "n"), ("a", "n")]
 

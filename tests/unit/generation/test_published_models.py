@@ -54,7 +54,8 @@ def test_batch_of_unequal_lengths_is_answered_as_each_alone(
     stand_in: StandIn, repository: str
 ) -> None:
     node = load(stand_in(repository), tokens=6)
-    requests = [ask("The cat sat on the mat. " * 8), ask("cat"), ask("")]
+    bridge = "The Blue Heron Bridge was opened in 1932 by Mayor Clara Voss. "
+    requests = [ask(bridge * 3, "Who opened it?"), ask("Ice floats."), ask("", "^"), ask("[=9]")]
     together = node.complete(requests)
     assert together == [node.complete([request])[0] for request in requests]
     assert len({done.output for done in together}) > 1
