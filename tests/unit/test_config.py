@@ -105,7 +105,7 @@ def change(demo_config: dict[str, Any]) -> Change:
         ("reward/beta", math.nan, "reward.beta: found nan; expected a finite number"),
         ("reward/beta", math.inf, "reward.beta: found inf; expected a finite number"),
         ("splits/calibration", 40, "splits.calibration: found 40; expected less than 1"),
-        ("splits/training", 0.65, "splits: found shares of 1 in all; expected less than 1"),
+        ("splits/training", 0.66, "splits: found shares of 1 in all; expected less than 1"),
         ("bootstrap/confidence", 95, "bootstrap.confidence: found 95; expected less than 1"),
         ("tasks/qa/sample", 1, "tasks.qa.sample: found 1; expected greater than or equal to 2"),
         (
