@@ -32,6 +32,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from math import fsum
 from typing import Any, Literal
 
 import polars as pl
@@ -97,7 +98,8 @@ def measure(settings: Settings, inputs: Inputs) -> pl.DataFrame:
                 else 1 - copied(said, asked(prompt, context, min(GRAM, len(said)))),
             }
         known = [value for value in signals.values() if value is not None]
-        rows.append({"value": sum(known) / len(known) if said else 0.0, **signals})
+        # sum() rounds otherwise from Python 3.12 on.
+        rows.append({"value": fsum(known) / len(known) if said else 0.0, **signals})
     schema = dict.fromkeys(("value", *SIGNALS), pl.Float64)
     return inputs.outputs.select(OUTPUT).hstack(pl.DataFrame(rows, schema=schema))
 

@@ -63,6 +63,13 @@ def test_the_dimension_is_the_mean_of_its_signals(inputs: MakeInputs) -> None:
     assert found["value"] == pytest.approx(sum(expected.values()) / 7)
 
 
+def test_the_mean_is_the_same_with_every_python(inputs: MakeInputs) -> None:
+    """Added from left to right, as sum() does before Python 3.12, the last digit is another."""
+    found = signals(inputs, "A: oak gates of the mill")
+    # Format 5 of 6, 6 words where the norm ends at 3, all else 1: (5/6 + 3/6 + 5) / 7 = 19/3 / 7.
+    assert found["value"] == 19 / 3 / 7
+
+
 @pytest.mark.parametrize("output", ["", "  ", "...", ":::: ?", "___", "_ _.\n__"])
 def test_an_output_without_a_word_is_empty(inputs: MakeInputs, output: str) -> None:
     found = signals(inputs, output)
