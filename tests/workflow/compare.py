@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import polars as pl
+from polars.testing import assert_frame_equal
 
 from tests.workflow.conftest import prepare, run
 
@@ -34,8 +35,12 @@ def unmeasured(folder: Path, config: str) -> Path:
     return folder
 
 
-def different(ours: Path, reference: Path, scratch: Path) -> tuple[int, list[str]]:
+def different(
+    ours: Path, reference: Path, scratch: Path, tolerance: float = 0.0
+) -> tuple[int, list[str]]:
     """Compare all tables of a run; return their number and the names of those that differ.
+
+    Numbers may differ by the tolerance, relative and absolute.
 
     Measured times differ by nature, and whatever depends on them: a copy of the local reference
     takes over our measurements, and makes what is missing itself.
@@ -51,6 +56,16 @@ def different(ours: Path, reference: Path, scratch: Path) -> tuple[int, list[str
     unequal = [
         name
         for name in names
-        if not pl.read_parquet(ours / name).equals(pl.read_parquet(scratch / name))
+        if not _equal(pl.read_parquet(ours / name), pl.read_parquet(scratch / name), tolerance)
     ]
     return len(names), unequal
+
+
+def _equal(one: pl.DataFrame, other: pl.DataFrame, tolerance: float) -> bool:
+    if tolerance == 0:
+        return one.equals(other)
+    try:
+        assert_frame_equal(one, other, rel_tol=tolerance, abs_tol=tolerance)
+    except AssertionError:
+        return False
+    return True
