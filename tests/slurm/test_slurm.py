@@ -113,7 +113,7 @@ def test_a_run_without_models_equals_a_local_one(cluster: Cluster, tmp_path: Pat
     count, unequal = different(ours.folder, reference, tmp_path / "compared")
     # prompts, 2 x outputs, 2 x scores, 2 x scales, profile, reference_quality, quality,
     # reliability, rounds, ratings
-    assert count == 13
+    assert count == 14
     assert unequal == []
     assert all((ours.folder / target).exists() for target in wanted)
     # At least 6 jobs of tables are one submission, and 2 figures are one.

@@ -71,7 +71,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("tests", "docs", ".mypy_cache"):  # the cache saves a check of the whole project
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, project / name, ignore=ignore)
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+    for name in ("Makefile", "environment.yaml", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, project)
     values = yaml.safe_load((HERE / "modelless.yaml").read_text())
     del values["inference_nodes"]["long-lead"], values["evaluators"]["lexical-context"]
