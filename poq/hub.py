@@ -194,6 +194,6 @@ def unreachable(repository: str, error: Exception) -> PoqError:
     """Return the error of a hub that gives no answer, with the ways around it."""
     return PoqError(
         f"{repository}: the Hugging Face hub cannot be reached ({type(error).__name__}: "
-        f"{error}); expected a connection, a local folder in its place (see docs/configuration.md), or "
-        "HF_HUB_OFFLINE=1 if the hub's cache on this machine has it"
+        f"{error}); expected a connection, a local folder in its place "
+        "(see docs/configuration.md), or HF_HUB_OFFLINE=1 if the hub's cache on this machine has it"
     )
