@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import yaml
 from hypothesis import settings
+from snakemake.utils import update_config
 
 from poq.schema import TABLES, Column
 
@@ -17,7 +18,10 @@ settings.load_profile("repeatable")
 
 Frames = Callable[..., pl.DataFrame]
 ROOT = Path(__file__).parent.parent
-_CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+_CONFIG: dict[str, Any] = {}
+for name in ("config", "trained"):  # as Snakemake does with several files
+    file = ROOT / "config" / f"{name}.yaml"
+    update_config(_CONFIG, yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +32,8 @@ def root() -> Path:
 
 @pytest.fixture
 def demo_config() -> dict[str, Any]:
-    """config/config.yaml, parsed: a copy to change at will."""
-    values: dict[str, Any] = copy.deepcopy(_CONFIG)
-    return values
+    """The demo with the trained evaluator laid over it, parsed: a copy to change at will."""
+    return copy.deepcopy(_CONFIG)
 
 
 @pytest.fixture(scope="session")

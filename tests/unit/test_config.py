@@ -166,7 +166,7 @@ def change(demo_config: dict[str, Any]) -> Change:
         (
             "evaluators/trained-evidence/max_length",
             512,
-            "evaluators.trained-evidence.max_length: found 512; expected 64, as its model was "
+            "evaluators.trained-evidence.max_length: found 512; expected 96, as its model was "
             "trained",
         ),
         (
