@@ -236,7 +236,9 @@ def load(settings: Settings, serving: Serving, folder: Path | None) -> Generator
         from transformers import AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(
+                settings.tokenizer, local_files_only=True, trust_remote_code=False
+            )
         except (OSError, ValueError) as error:
             raise PoqError(f"{settings.tokenizer}: no tokenizer loads: {error}") from error
     client = Client(settings.endpoint, folder)

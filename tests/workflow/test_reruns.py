@@ -85,7 +85,7 @@ def test_changed_contract_reruns_what_reads_and_writes_the_table(project: Path) 
 
 
 def test_changed_evaluator_kind_reruns_only_its_evaluators(project: Path) -> None:
-    edit(project / "poq/evaluators/cross_encoder.py", "512", "256")
+    edit(project / "poq/evaluators/cross_encoder.py", "label is not None", "label is None")
     assert planned(project) == set()
     edit(project / "poq/evaluators/lexical.py", "else 0.0", "else 0.5")
     found = planned(project)
