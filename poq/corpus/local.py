@@ -83,7 +83,7 @@ def read_csv(path: Path, rows: int | None = None) -> pl.DataFrame:
     Raises:
         PoqError: the file is malformed.
     """
-    # An empty cell is an empty text, as it cannot be told from a missing one.
+    # An empty cell is an empty text: CSV does not distinguish it from a missing one.
     try:
         return pl.read_csv(
             path,

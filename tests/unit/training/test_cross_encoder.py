@@ -88,7 +88,7 @@ def test_the_trained_folder_scores_like_any_and_has_learnt(
     targets = ["the cat ?\ncat sat on the mat"] * 4 + ["the dog ?\ndog ran"]
     scorer = load(manifest)
     assert isinstance(scorer, NetworkScorer)
-    assert scorer.limit == SETTINGS["max_length"]  # without being asked to: its folder says so
+    assert scorer.limit == SETTINGS["max_length"]  # by default: its folder states it
     raw = scorer(examples["output"].to_list()[:5], targets)
     assert ((raw >= 0) & (raw <= 1)).all()
     # The same answer, "ran", is worth nothing for one prompt and everything for the other: only a
